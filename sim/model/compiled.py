@@ -1,0 +1,642 @@
+"""From names to numbers: :func:`compile_model` checks a :class:`~sim.model.spec.Spec` and freezes it as a Model.
+
+All engines run the same Model. A speed is a product of *groups*; a group is a product of declared factors with one
+postfix program, and where its variables are few it also has a table: by state alone (built here, once), or by
+state and inputs (built once per unit by the engine). Table and program give the same bits, so tables only save
+time. Which factors share a group is fixed here and nowhere else, because it fixes the order of multiplication.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product as cartesian
+from typing import Final, Literal
+
+import numpy as np
+
+from sim.model import laws
+from sim.model.arithmetic import Floats
+from sim.model.expressions import (
+    TRUE,
+    Call,
+    Column,
+    Expression,
+    ExpressionError,
+    Number,
+    Program,
+    bind,
+    columns,
+    compile_program,
+    evaluate,
+    is_whole,
+    nearest,
+    product,
+)
+from sim.model.intervals import Range, range_of
+from sim.model.laws import Law
+from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Immediate, Memory, Rate, Spec
+
+#: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
+RULES_VERSION: Final = 1
+#: Largest table of a group over the state.
+TABLE_LIMIT: Final = 4_096
+#: Largest table of a group that reads inputs, kept per unit.
+UNIT_TABLE_LIMIT: Final = 64
+#: Upper end of an open variable.
+OPEN: Final = 2**62
+#: Work left never falls below this before its clock fires, so that work / 0 is infinite and never undefined.
+LEAST_WORK: Final = 2.0**-1000
+#: A speed above this many per day counts as infinite and ends the replication as ran away.
+MAX_SPEED: Final = 1e9
+#: More firings than this at one instant end a replication as ran away.
+MAX_INSTANT: Final = 1_000
+#: More events than this end a replication as ran away.
+MAX_EVENTS: Final = 1_000_000
+_PROOF_LIMIT: Final = 65_536
+
+Kind = Literal["calendar", "immediate", "rate", "delay"]
+_CLASSES: Final[dict[str, int]] = {"calendar": 0, "immediate": 1, "rate": 2, "delay": 2}
+
+
+class ModelError(ValueError):
+    """A model that cannot be: the message holds the place, the value and the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A product of factors that is evaluated together.
+
+    ``state`` are the variable and milestone columns read, ``lower`` and ``stride`` give the index
+    ``sum((value - lower) * stride)`` into a table of ``size`` entries; ``size`` is 0 where no table is possible.
+    ``table`` is there for a group without inputs; ``per_unit`` groups have theirs built per unit from ``grid``.
+    An entry that is no speed (negative, undefined) is nan and stops the run when a history gets there.
+    """
+
+    program: Program
+    state: tuple[int, ...]
+    lower: tuple[int, ...]
+    stride: tuple[int, ...]
+    size: int
+    table: Floats | None
+    per_unit: bool
+
+    def grid(self) -> dict[int, Floats]:
+        """Values of the state columns at every table entry: column -> array of ``size`` numbers."""
+        entries = np.arange(self.size)
+        result = {}
+        for column, lower, stride, above in zip(
+            self.state, self.lower, self.stride, (self.size, *self.stride[:-1]), strict=False
+        ):
+            result[column] = (lower + (entries % above) // stride).astype(np.float64)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class EffectRow:
+    """An effect that needs the general path: new = kind(old, value), then the bounds."""
+
+    column: int
+    kind: str
+    value: Program
+    lower: int
+    upper: int
+    saturate: bool
+    whole: bool
+
+
+@dataclass(frozen=True, eq=False)
+class BranchRow:
+    """A branch: ``number`` counts branches over the model; ``moves`` are plain additions that cannot leave bounds."""
+
+    number: int
+    label: str
+    weight: Program
+    moves: tuple[tuple[int, int], ...]
+    effects: tuple[EffectRow, ...]
+    restarts: tuple[int, ...]
+    amounts: tuple[int, ...]
+    changes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """An action compiled; rows stand in the order of rank, so the first of several due at once is the right one.
+
+    ``speed`` is multiplied left to right. ``guarded``: the speed is to be set to 0 where ``guard`` fails (the guard
+    is not part of the first table, or some other group has no meaning there). ``proven``: the speed is certain to be
+    a number in 0 … MAX_SPEED wherever the guard holds, so that no check is needed while running.
+    """
+
+    name: str
+    actor: int
+    kind: Kind
+    time: float
+    guard: Group | None
+    speed: tuple[Group, ...]
+    guarded: bool
+    proven: bool
+    law: Law | None
+    scale: Program | None
+    memory: Memory
+    age: float
+    branches: tuple[BranchRow, ...]
+
+    @property
+    def watched(self) -> bool:
+        """Whether the guard has to be followed apart from the speed, because its loss means more than a pause."""
+        return self.kind == "delay" and self.memory != "age" and (self.guarded or len(self.speed) > 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model ready to run: only numbers and programs, frozen, with a ``digest`` over everything that has meaning.
+
+    Columns are numbered variables, then milestones (0 or 1), then inputs, then amounts.
+    """
+
+    name: str
+    spec: Spec
+    variables: tuple[str, ...]
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+    start: tuple[int | Law, ...]
+    milestones: tuple[str, ...]
+    milestone_programs: tuple[Program, ...]
+    inputs: tuple[str, ...]
+    input_laws: tuple[Law, ...]
+    amounts: tuple[str, ...]
+    amount_laws: tuple[Law, ...]
+    actors: tuple[str, ...]
+    reads: tuple[frozenset[int], ...]
+    rows: tuple[Row, ...]
+    branches: tuple[tuple[int, BranchRow], ...]
+    terminal: Program | None
+    outcomes: tuple[tuple[str, Program], ...]
+    flags: tuple[tuple[str, Program], ...]
+    watched: frozenset[int]
+    digest: str = field(default="")
+
+    @property
+    def first_input(self) -> int:
+        """Column number of the first input."""
+        return len(self.variables) + len(self.milestones)
+
+    @property
+    def first_amount(self) -> int:
+        """Column number of the first amount."""
+        return self.first_input + len(self.inputs)
+
+    def column(self, name: str) -> int:
+        """Column of a name. Raises KeyError with the nearest known name."""
+        known = (*self.variables, *self.milestones, *self.inputs, *self.amounts)
+        if name not in known:
+            raise KeyError(f"unknown name {name!r}{nearest(name, known)}")
+        return known.index(name)
+
+    def program(self, tree: Expression) -> Program:
+        """Program of an unbound expression over this model's names (a query, an observable)."""
+        return compile_program(bind(tree, _meanings(self.spec), _levels(self.spec)))
+
+
+# ------------------------------------------------------------------------------------------------------ compiling
+def _levels(spec: Spec) -> dict[str, tuple[str, ...]]:
+    return {v.name: v.levels for v in spec.variables if v.levels}
+
+
+def _meanings(spec: Spec) -> dict[str, Expression]:
+    names = [v.name for v in spec.variables] + [m.name for m in spec.milestones]
+    names += [q.name for q in spec.inputs] + [q.name for q in spec.amounts]
+    meanings: dict[str, Expression] = {name: Number(value) for name, value in spec.constants}
+    if len(set(names) | set(meanings)) < len(names) + len(meanings):
+        twice = sorted({n for n in names if names.count(n) > 1} | (set(names) & set(meanings)))
+        raise ModelError(f"{spec.name}: the names {', '.join(twice)} are used twice; each name may mean one thing")
+    return {**meanings, **{name: Column(i) for i, name in enumerate(names)}}
+
+
+class _Compiler:
+    """Working memory of one compilation."""
+
+    def __init__(self, spec: Spec, *, tables: bool, strict: bool) -> None:
+        self.spec = spec
+        self.tables = tables
+        self.strict = strict
+        self.meanings = _meanings(spec)
+        self.levels = _levels(spec)
+        self.n_variables = len(spec.variables)
+        self.first_input = self.n_variables + len(spec.milestones)
+        self.first_amount = self.first_input + len(spec.inputs)
+        self.lower = [v.lower for v in spec.variables] + [0] * len(spec.milestones)
+        self.upper = [OPEN if v.upper is None else v.upper for v in spec.variables] + [1] * len(spec.milestones)
+        self.box = {i: Range(float(low), float(high)) for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))}
+        for i, quantity in enumerate((*spec.inputs, *spec.amounts)):
+            u = np.array([2.0**-53, 1.0 - 2.0**-53])
+            ends = quantity.law.quantile(u)
+            self.box[self.first_input + i] = Range(float(ends.min()), float(ends.max()))
+
+    # ---- names
+    def bind(self, tree: Expression, where: str, allowed: Literal["state", "inputs", "all", "only inputs"]) -> Expression:
+        try:
+            bound = bind(tree, self.meanings, self.levels)
+        except ExpressionError as error:
+            raise ModelError(f"{where}: {error}") from None
+        limits = {"state": (0, self.first_input), "inputs": (0, self.first_amount), "only inputs": (self.first_input, self.first_amount)}
+        low, high = limits.get(allowed, (0, len(self.lower) + 10**9))
+        for column in columns(bound):
+            if not low <= column < high:
+                names = [*self.meanings]
+                name = next(n for n in names if self.meanings[n] == Column(column))
+                what = {"state": "state and milestones", "inputs": "state, milestones and inputs", "only inputs": "inputs"}[allowed]
+                raise ModelError(f"{where}: {name!r} may not be read here; only {what} may")
+        return bound
+
+    # ---- groups
+    def size(self, state: Iterable[int]) -> int:
+        """Number of table entries over some state columns; huge when one is open."""
+        return math.prod(self.upper[c] - self.lower[c] + 1 for c in state)
+
+    def reads_input(self, tree: Expression) -> bool:
+        return any(c >= self.first_input for c in columns(tree))
+
+    def state_of(self, trees: Sequence[Expression]) -> tuple[int, ...]:
+        return tuple(sorted({c for tree in trees for c in columns(tree) if c < self.first_input}))
+
+    def group(self, factors: Sequence[Expression], guard: Expression | None = None) -> Group:
+        tree = product(factors)
+        state = self.state_of([tree] if guard is None else [tree, guard])
+        per_unit = self.reads_input(tree)
+        size = self.size(state)
+        if size > (UNIT_TABLE_LIMIT if per_unit else TABLE_LIMIT) or not self.tables:
+            size = 0
+        stride, step = [], 1
+        for column in reversed(state):
+            stride.append(step)
+            step *= self.upper[column] - self.lower[column] + 1
+        whole = tree if guard is None else Call("where", (guard, tree, Number(0.0)))
+        shape = Group(compile_program(whole), state, tuple(self.lower[c] for c in state), tuple(reversed(stride)), size, None, per_unit)
+        if size == 0 or per_unit:
+            return shape
+        table = np.broadcast_to(evaluate(shape.program, shape.grid().__getitem__), (size,)) + 0.0
+        table = np.where(table >= 0, table, np.nan)
+        table.setflags(write=False)
+        return Group(shape.program, state, shape.lower, shape.stride, size, table, per_unit=False)
+
+    def groups(self, factors: Sequence[Expression], guard: Expression) -> tuple[tuple[Group, ...], bool]:
+        """Groups of a speed in their order of multiplication, and whether the guard still has to be applied."""
+        fixed = [f for f in factors if not self.reads_input(f)]
+        uncertain = [f for f in factors if self.reads_input(f)]
+        inside = guard != TRUE and not self.reads_input(guard) and self.size(self.state_of([guard])) <= TABLE_LIMIT
+        made: list[Group] = []
+        bundle: list[Expression] = []
+        carrying: Expression | None = guard if inside else None
+
+        def close(limit_guard: Expression | None) -> None:
+            if bundle or limit_guard is not None:
+                made.append(self.group(bundle, limit_guard))
+                bundle.clear()
+
+        for limit, chosen in ((TABLE_LIMIT, fixed), (UNIT_TABLE_LIMIT, uncertain)):
+            for factor in chosen:
+                joint = [*bundle, factor] if carrying is None else [*bundle, factor, carrying]
+                if (bundle or carrying is not None) and self.size(self.state_of(joint)) > limit:
+                    close(carrying)
+                    carrying = None
+                bundle.append(factor)
+            close(carrying)
+            carrying = None
+        if not made:
+            made.append(self.group([Number(1.0)]))
+        rest = made[1:] if inside else made
+        guarded = guard != TRUE and (not inside or not all(self.harmless(g, fixed + uncertain) for g in rest))
+        return tuple(made), guarded
+
+    def harmless(self, group: Group, _: Sequence[Expression]) -> bool:
+        """Whether a group is a number >= 0 in every state, whatever the guard says."""
+        if group.table is not None:
+            return bool(np.isfinite(group.table).all())
+        return self.sound(group)[0]
+
+    def sound(self, group: Group) -> tuple[bool, float]:
+        """Whether a group is certain to be a number >= 0, and its largest value."""
+        if group.table is not None:
+            good = bool(np.isfinite(group.table).all())
+            return good, float(np.nanmax(group.table)) if good else math.inf
+        found = range_of(_tree_of(group.program), self.box)
+        return not found.undefined and found.low >= 0 and math.isfinite(found.high), found.high
+
+    # ---- actions
+    def row(self, action: Action, actor: int, numbers: Iterable[int]) -> Row:
+        where = action.name
+        guard = self.bind(action.guard, f"{where}: guard", "inputs")
+        clock = action.clock
+        speed: tuple[Group, ...] = ()
+        guarded, proven, kind = False, True, "immediate"
+        law, scale, memory, age, time = None, None, "enabling", 0.0, 0.0
+        if isinstance(clock, Rate | Delay):
+            factors = [self.bind(f, f"{where}: factor", "inputs") for f in clock.factors]
+            if isinstance(clock, Rate):
+                base = self.bind(clock.base, f"{where}: rate", "inputs")
+                for term in clock.terms:
+                    base = Call("add", (base, self.bind(term, f"{where}: additive term", "inputs")))
+                factors = [base, *factors]
+                kind, memory = "rate", "age"
+            else:
+                kind, law, memory, age = "delay", clock.law, clock.memory, clock.age
+                if law.discrete and age > 0:
+                    raise ModelError(f"{where}: a delay with a discrete law cannot be running already (since)")
+                if age < 0:
+                    raise ModelError(f"{where}: the clock starts {-age:g} days after the run; `since` must lie before it")
+                scale_tree = self.bind(clock.scale, f"{where}: scale of the delay", "only inputs")
+                scale = compile_program(scale_tree)
+                if range_of(scale_tree, self.box).low <= 0 and not isinstance(scale_tree, Number):
+                    raise ModelError(f"{where}: the scale of the delay may be 0 or negative; use an input that is positive")
+                low, _ = laws.support_of(law)
+                if low < 0:
+                    raise ModelError(f"{where}: {law.family}{law.parameters} can be negative ({low:g}); a delay cannot")
+            speed, guarded = self.groups(factors, guard)
+            checks = [self.sound(g) for g in speed]
+            proven = all(good for good, _ in checks) and math.prod(high for _, high in checks) <= MAX_SPEED
+        elif isinstance(clock, Calendar):
+            kind, time = "calendar", float(clock.time)
+            if not (math.isfinite(time) and time >= 0):
+                raise ModelError(f"{where}: date {clock.time!r} days after the start; it must not lie before it")
+        if not action.branches:
+            raise ModelError(f"{where}: an action needs at least one branch")
+        return Row(
+            name=action.name,
+            actor=actor,
+            kind=kind,  # type: ignore[arg-type]
+            time=time,
+            guard=None if guard == TRUE else self.group([guard]),
+            speed=speed,
+            guarded=guarded,
+            proven=proven,
+            law=law,
+            scale=scale,
+            memory=memory,
+            age=age,
+            branches=tuple(self.branch(action, guard, b, n) for b, n in zip(action.branches, numbers, strict=False)),
+        )
+
+    def branch(self, action: Action, guard: Expression, branch: Branch, number: int) -> BranchRow:
+        where = f"{action.name}: branch {branch.label or number}"
+        condition = self.bind(branch.condition, f"{where}: if", "inputs")
+        weight = product([self.bind(w, f"{where}: weight", "inputs") for w in (branch.weight, *branch.factors)])
+        if condition != TRUE:
+            weight = Call("where", (condition, weight, Number(0.0)))
+        holds = guard if condition == TRUE else condition if guard == TRUE else Call("and", (guard, condition))
+        moves: list[tuple[int, int]] = []
+        effects: list[EffectRow] = []
+        amounts: set[int] = set()
+        changed: list[int] = []
+        for effect in branch.effects:
+            index = self.variable(effect.variable, where)
+            if index in changed:
+                raise ModelError(f"{where}: {effect.variable!r} is changed twice; write one effect for each variable")
+            changed.append(index)
+            value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "all")
+            amounts |= {c for c in columns(value) if c >= self.first_amount}
+            delta = self.plain_move(where, effect.kind, index, value, holds, saturate=effect.saturate)
+            if delta is not None:
+                if delta:
+                    moves.append((index, delta))
+                continue
+            whole = is_whole(value, lambda c: c < self.first_input)
+            effects.append(
+                EffectRow(index, effect.kind, compile_program(value), self.lower[index], self.upper[index], effect.saturate, whole)
+            )
+        return BranchRow(
+            number=number,
+            label=branch.label,
+            weight=compile_program(weight),
+            moves=tuple(moves),
+            effects=tuple(effects),
+            restarts=tuple(self.action_index(name, where) for name in branch.restarts),
+            amounts=tuple(sorted(amounts)),
+            changes=tuple(sorted({i for i, _ in moves} | {e.column for e in effects})),
+        )
+
+    def variable(self, name: str, where: str) -> int:
+        known = [v.name for v in self.spec.variables]
+        if name not in known:
+            raise ModelError(f"{where}: unknown variable {name!r}{nearest(name, known)}")
+        return known.index(name)
+
+    def action_index(self, name: str, where: str) -> int:
+        known = [a.name for a in self.spec.actions]
+        if name not in known:
+            raise ModelError(f"{where}: restart of an unknown action {name!r}{nearest(name, known)}")
+        return known.index(name)
+
+    def plain_move(self, where: str, kind: str, index: int, value: Expression, holds: Expression, *, saturate: bool) -> int | None:
+        """The one amount by which a constant effect moves its variable, if it is certain; else None.
+
+        Raises ModelError with a witness when the effect leaves the bounds in a state that the guard allows.
+        """
+        if not isinstance(value, Number) or value.value != math.floor(value.value):
+            return None
+        step = int(value.value)
+        low, high = self.lower[index], self.upper[index]
+        if kind == "add" and (not saturate or high - low > _PROOF_LIMIT):
+            # Only values near the end the effect moves towards can leave the bounds.
+            near = range(low, min(low - step, high + 1)) if step < 0 else range(max(high - step + 1, low), high + 1)
+            if len(near) > _PROOF_LIMIT:
+                return None
+            leaving = [old for old in near if not self.excluded(holds, index, old)]
+            if not leaving:
+                return step
+            return self.refuse(where, index, leaving, holds, step) if not saturate else None
+        if high - low > _PROOF_LIMIT:
+            return None
+        values = [old for old in range(low, high + 1) if not self.excluded(holds, index, old)]
+        new = {
+            "add": lambda old: old + step,
+            "set": lambda _: step,
+            "at_least": lambda old: max(old, step),
+            "at_most": lambda old: min(old, step),
+        }[kind]
+        outside = [old for old in values if not low <= new(old) <= high]
+        if outside and not saturate:
+            return self.refuse(where, index, outside, holds, step)
+        deltas = {new(old) - old for old in values}
+        return deltas.pop() if len(deltas) == 1 and not outside else 0 if not values else None
+
+    def excluded(self, holds: Expression, index: int, old: int) -> bool:
+        """Whether a condition is certain to fail while a variable has the value ``old``."""
+        return range_of(holds, {**self.box, index: Range(float(old), float(old))}).surely_false
+
+    def refuse(self, where: str, index: int, leaving: list[int], holds: Expression, step: int) -> None:
+        """Raise with a witness when one can be found; otherwise the engines check while running."""
+        if not self.strict:
+            return
+        read = sorted({c for c in columns(holds) if c < self.first_input} | {index})
+        if self.reads_input(holds) or self.size(c for c in read if c != index) * len(leaving) > _PROOF_LIMIT:
+            return
+        program = compile_program(holds)
+        domains = [leaving if c == index else range(self.lower[c], self.upper[c] + 1) for c in read]
+        names = [*(v.name for v in self.spec.variables), *(m.name for m in self.spec.milestones)]
+        states = np.array(list(cartesian(*domains)), dtype=np.float64).T
+        truth = np.broadcast_to(evaluate(program, dict(zip(read, states, strict=True)).__getitem__), states.shape[1:])
+        if (truth != 0).any():
+            witness = states[:, np.flatnonzero(truth != 0)[0]]
+            shown = ", ".join(f"{names[c]} = {self.word(c, int(v))}" for c, v in zip(read, witness, strict=True))
+            upper = self.upper[index]
+            bounds = f"{self.lower[index]} … {'open' if upper == OPEN else upper}"
+            raise ModelError(
+                f"{where}: the effect {step:+d} on {names[index]!r} ({bounds}) leaves the bounds when {shown}; "
+                "guard against it, or say that it saturates"
+            )
+
+    def word(self, column: int, value: int) -> str:
+        levels = self.spec.variables[column].levels if column < self.n_variables else ()
+        return levels[value] if levels else str(value)
+
+
+def _tree_of(program: Program) -> Expression:
+    """The tree a postfix program came from."""
+    stack: list[Expression] = []
+    from sim.model.expressions import OPERATIONS  # noqa: PLC0415
+
+    for operation, argument in program.code:
+        if operation == "number":
+            stack.append(Number(argument))
+        elif operation == "column":
+            stack.append(Column(int(argument)))
+        else:
+            count = OPERATIONS[operation][0]
+            arguments = tuple(stack[-count:])
+            del stack[-count:]
+            stack.append(Call(operation, arguments))
+    return stack[0]
+
+
+def compile_model(spec: Spec, *, tables: bool = True, strict: bool = True) -> Model:
+    """Check a specification and freeze it.
+
+    ``tables=False`` evaluates every speed by its program: slower, same bits (a test of the tables). ``strict=False``
+    leaves effects that may leave their bounds to the check while running (for models from elsewhere).
+
+    Raises ModelError naming place, value and remedy.
+    """
+    if not spec.variables:
+        raise ModelError(f"{spec.name}: a model needs at least one variable")
+    compiler = _Compiler(spec, tables=tables, strict=strict)
+    _check_starts(spec)
+    names = [a.name for a in spec.actions]
+    if len(set(names)) < len(names):
+        raise ModelError(f"{spec.name}: two actions are called {next(n for n in names if names.count(n) > 1)!r}")
+    actors = tuple(dict.fromkeys(a.actor for a in spec.actions))
+    rows: list[tuple[tuple[int, int, int], int, Row]] = []
+    count = 0
+    for declared, action in enumerate(spec.actions):
+        row = compiler.row(action, actors.index(action.actor), range(count, count + len(action.branches)))
+        count += len(action.branches)
+        rows.append(((_CLASSES[row.kind], action.priority, declared), declared, row))
+    rows.sort(key=lambda item: item[0])
+    place = {declared: i for i, (_, declared, _) in enumerate(rows)}
+    ordered = tuple(_with_restarts(row, place) for _, _, row in rows)
+    branches = sorted(((i, b) for i, row in enumerate(ordered) for b in row.branches), key=lambda item: item[1].number)
+    milestones = _milestones(compiler)
+    terminal = _terminal(compiler)
+    watched = {c for p in milestones for c in p.reads} | (set(terminal.reads) if terminal else set())
+    reads: list[set[int]] = [set() for _ in actors]
+    for row in ordered:
+        if row.kind != "calendar":
+            for group in (*row.speed, *([row.guard] if row.guard else [])):
+                reads[row.actor] |= set(group.state)
+    model = Model(
+        name=spec.name,
+        spec=spec,
+        variables=tuple(v.name for v in spec.variables),
+        lower=tuple(compiler.lower[: len(spec.variables)]),
+        upper=tuple(compiler.upper[: len(spec.variables)]),
+        start=tuple(v.start for v in spec.variables),
+        milestones=tuple(m.name for m in spec.milestones),
+        milestone_programs=milestones,
+        inputs=tuple(q.name for q in spec.inputs),
+        input_laws=tuple(q.law for q in spec.inputs),
+        amounts=tuple(q.name for q in spec.amounts),
+        amount_laws=tuple(q.law for q in spec.amounts),
+        actors=actors,
+        reads=tuple(frozenset(r) for r in reads),
+        rows=ordered,
+        branches=tuple(branches),
+        terminal=terminal,
+        outcomes=_conditions(compiler, spec.outcomes, "outcome"),
+        flags=_conditions(compiler, spec.flags, "flag"),
+        watched=frozenset(watched),
+    )
+    object.__setattr__(model, "digest", _digest(model))
+    return model
+
+
+def _with_restarts(row: Row, place: dict[int, int]) -> Row:
+    """The row with its restarts given as row numbers instead of declared numbers."""
+    if not any(b.restarts for b in row.branches):
+        return row
+    branches = tuple(
+        BranchRow(**{**{f: getattr(b, f) for f in b.__dataclass_fields__}, "restarts": tuple(place[i] for i in b.restarts)})
+        for b in row.branches
+    )
+    return Row(**{**{f: getattr(row, f) for f in row.__dataclass_fields__}, "branches": branches})
+
+
+def _check_starts(spec: Spec) -> None:
+    for variable in spec.variables:
+        upper = OPEN if variable.upper is None else variable.upper
+        if variable.lower > upper:
+            raise ModelError(f"{variable.name}: minimum {variable.lower} is above maximum {upper}")
+        if isinstance(variable.start, Law):
+            if not variable.start.discrete:
+                raise ModelError(f"{variable.name}: a drawn start needs a discrete law, not {variable.start.family}")
+            low, high = laws.support_of(variable.start)
+        else:
+            low = high = variable.start
+        if not variable.lower <= low <= high <= upper:
+            raise ModelError(f"{variable.name}: start {low:g} … {high:g} is outside {variable.lower} … {upper}")
+
+
+def _milestones(compiler: _Compiler) -> tuple[Program, ...]:
+    programs = []
+    for i, milestone in enumerate(compiler.spec.milestones):
+        tree = compiler.bind(milestone.when, f"milestone {milestone.name}", "state")
+        late = [c - compiler.n_variables for c in columns(tree) if c >= compiler.n_variables + i]
+        if late:
+            other = compiler.spec.milestones[late[0]].name
+            raise ModelError(f"milestone {milestone.name}: reads {other!r}, which is declared later; move it up")
+        programs.append(compile_program(tree))
+    return tuple(programs)
+
+
+def _terminal(compiler: _Compiler) -> Program | None:
+    trees = [compiler.bind(tree, "ends", "state") for tree in compiler.spec.terminal]
+    if not trees:
+        return None
+    whole = trees[0]
+    for tree in trees[1:]:
+        whole = Call("or", (whole, tree))
+    return compile_program(whole)
+
+
+def _conditions(compiler: _Compiler, conditions: tuple[Condition, ...], what: str) -> tuple[tuple[str, Program], ...]:
+    return tuple((c.name, compile_program(compiler.bind(c.when, f"{what} {c.name}", "state"))) for c in conditions)
+
+
+def _digest(model: Model) -> str:
+    """SHA-256 over the rules, the declared model, its tables and its quantile functions."""
+    digest = hashlib.sha256(f"rules {RULES_VERSION}\n{model.spec!r}\n".encode())
+    for row in model.rows:
+        for group in row.speed:
+            if group.table is not None:
+                digest.update(group.table.tobytes())
+    used: list[Law] = [*model.input_laws, *model.amount_laws]
+    used += [row.law for row in model.rows if row.law is not None]
+    used += [s for s in model.start if isinstance(s, Law)]
+    for law in used:
+        digest.update(laws.digest_of(law))
+    return digest.hexdigest()
+
+
+Evaluator = Callable[[int], Floats]
