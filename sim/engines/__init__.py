@@ -1,0 +1,1 @@
+"""Engines: reference, lockstep and exact. They run a compiled model and know nothing of scenarios or studies."""

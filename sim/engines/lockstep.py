@@ -1,0 +1,678 @@
+"""Lockstep engine: thousands of replications side by side in NumPy, one event each per step.
+
+The arrays hold one column per *slot*; a slot runs one replication after another, so memory does not grow with
+their number. Nothing a slot computes depends on its neighbours, hence histories do not depend on the number of
+slots, on chunks or on the order of replications. The arithmetic is that of the step in the model's definition;
+:mod:`sim.engines.reference` writes the same step for one history and the tests hold the two together bit for bit.
+
+Rows of all matrices stand in the order of rank (calendar, immediate, clocks), so the first row that attains the
+minimum of the due times is the one that fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engines import units
+from sim.engines.interface import (
+    AT_HORIZON,
+    RAN_AWAY,
+    TERMINAL,
+    Floats,
+    Integers,
+    Log,
+    Plan,
+    Rows,
+    SimulationError,
+    day_of,
+    empty_rows,
+)
+from sim.model import draws
+from sim.model.arithmetic import log
+from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model, Row
+from sim.model.expressions import Program, evaluate
+
+#: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
+SLOTS: Final = 2_048
+#: Refill once this share of the slots has finished.
+REFILL: Final = 1 / 16
+_AHEAD: Final = 4_096
+
+Lanes = NDArray[np.intp]
+
+
+def simulate(model: Model, plan: Plan, slots: int = SLOTS) -> Rows:
+    """Simulate the replications of a plan.
+
+    Raises SimulationError when a history reaches a state where a speed, weight or effect has no meaning.
+    """
+    if plan.size == 0:
+        return empty_rows(model, plan)
+    with np.errstate(all="ignore"):
+        return _Lockstep(model, plan, min(slots, plan.size)).run()
+
+
+class _Tables:
+    """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
+
+    def __init__(self, model: Model, plan: Plan, slots: int) -> None:
+        watched = model.watched | set(plan.rung.reads if plan.rung else ())
+        rows, branches = model.rows, [b for _, b in model.branches]
+        self.n_calendar = sum(row.kind == "calendar" for row in rows)
+        self.n_immediate = sum(row.kind == "immediate" for row in rows)
+        self.first_clock = self.n_calendar + self.n_immediate
+        self.n_clocks = len(rows) - self.first_clock
+        self.delays = [i for i in range(self.n_clocks) if rows[self.first_clock + i].kind == "delay"]
+        # Index rows: sum of (value - lower) * stride over the columns a table reads; for tables kept per unit the
+        # strides are multiplied by the number of slots and the slot is added, so that the index is flat.
+        self.indices: dict[tuple[tuple[int, ...], bool], int] = {}
+        self.strides: list[dict[int, int]] = []
+        self.offsets: list[int] = []
+        self.first_index = len(model.variables) + len(model.milestones)
+        groups = [g for row in rows for g in (*row.speed, *([row.guard] if row.guard else []))]
+        for group in groups:
+            key = (group.state, group.per_unit)
+            if group.size and group.state and key not in self.indices:
+                self.indices[key] = self.first_index + len(self.strides)
+                width = slots if group.per_unit else 1
+                self.strides.append({c: s * width for c, s in zip(group.state, group.stride, strict=True)})
+                self.offsets.append(-sum(low * s * width for low, s in zip(group.lower, group.stride, strict=True)))
+        self.n_matrix = self.first_index + len(self.strides)
+        count = len(branches) + 1
+        self.nothing = len(branches)
+        self.moves = np.zeros((self.n_matrix, count), dtype=np.int64)
+        self.touches = np.zeros((len(model.actors), count), dtype=np.bool_)
+        self.general = np.zeros(count, dtype=np.bool_)
+        self.watched = np.zeros(count, dtype=np.bool_)
+        self.restarts = np.zeros(count, dtype=np.bool_)
+        self.users: dict[int, list[tuple[int, int]]] = {
+            c: [(self.first_index + i, s[c]) for i, s in enumerate(self.strides) if c in s] for c in range(self.first_index)
+        }
+        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(self.first_index)}
+        for i, branch in model.branches:
+            self.touches[rows[i].actor, branch.number] = True
+            for column, delta in branch.moves:
+                self.moves[column, branch.number] += delta
+                for index, stride in self.users[column]:
+                    self.moves[index, branch.number] += stride * delta
+                self.touches[self.readers[column], branch.number] = True
+            for target in branch.restarts:
+                self.touches[rows[target].actor, branch.number] = True
+            self.general[branch.number] = bool(branch.effects)
+            self.restarts[branch.number] = bool(branch.restarts)
+            self.watched[branch.number] = bool(set(branch.changes) & watched)
+        self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
+        self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
+        self.actor_of = np.array([row.actor for row in rows[self.first_clock :]], dtype=np.intp)
+        # A row's code is larger the earlier it ranks: the largest code among the rows due is the one that fires.
+        small = len(rows) < np.iinfo(np.uint8).max
+        self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
+        self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
+
+    def clock(self, row: int) -> int:
+        return row - self.first_clock
+
+
+class _Lockstep:
+    """The state of a run: matrices with one column per slot."""
+
+    def __init__(self, model: Model, plan: Plan, slots: int) -> None:
+        self.model, self.plan = model, plan
+        self.tables = _Tables(model, plan, slots)
+        self.keys = units.keys_for(model, plan.seed)
+        self.rows = empty_rows(model, plan)
+        self.log_parts: list[tuple[Integers, Floats, Integers, Integers]] = []
+        self.observe = np.array([*plan.observe, np.inf])
+        self.next_unit = 0
+        self.block_start = self.block_end = 0
+        self.allocate(slots)
+
+    def allocate(self, slots: int) -> None:
+        tables, model = self.tables, self.model
+        self.width = slots
+        self.lane: Lanes = np.arange(slots, dtype=np.intp)
+        n_rows = len(model.rows)
+        self.live = np.zeros(slots, dtype=np.bool_)
+        self.position = np.zeros(slots, dtype=np.int64)
+        self.history = np.zeros(slots, dtype=np.uint64)
+        # State, milestone flags and table indices: every row moves by constants most of the time.
+        self.matrix = np.zeros((tables.n_matrix, slots), dtype=np.int64)
+        self.inputs = np.zeros((len(model.inputs), slots))
+        self.scale = {i: np.zeros(slots) for i, row in enumerate(model.rows) if row.scale is not None}
+        self.unit_tables = {
+            id(g): np.zeros((g.size, slots)) for row in model.rows for g in (*row.speed, *([row.guard] if row.guard else [])) if g.per_unit and g.size
+        }
+        self.work = np.ones((tables.n_clocks + 1, slots))
+        self.whole = {i: np.zeros(slots) for i in tables.delays if model.rows[tables.first_clock + i].memory == "identical"}
+        self.speed = np.zeros((tables.n_clocks, slots))
+        # One row more than there are actions: it is never due, and takes the writes of idle slots.
+        self.due = np.full((n_rows + 1, slots), np.inf)
+        self.count = np.zeros((n_rows + 1, slots), dtype=np.int64)
+        self.anchor = np.zeros((len(model.actors), slots))
+        self.held = {i: np.zeros(slots, dtype=np.bool_) for i in tables.delays if model.rows[tables.first_clock + i].watched}
+        self.last = np.zeros(slots)
+        self.instant = np.zeros(slots, dtype=np.int64)
+        self.events = np.zeros(slots, dtype=np.int64)
+        self.saturations = np.zeros(slots, dtype=np.int64)
+        self.reached = np.full((len(model.milestones), slots), np.inf)
+        self.next_observation = np.zeros(slots, dtype=np.intp)
+        self.integral = np.zeros((len(self.plan.integrals), slots))
+        self.rung = np.zeros(slots, dtype=np.int64)
+
+    # ------------------------------------------------------------------------------------------------- columns
+    def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> units_column:
+        """Reader of columns for the programs, over all slots or some."""
+        return units_column(self, lanes, amounts or {})
+
+    def program(self, program: Program, lanes: Lanes | None = None) -> Floats:
+        value = evaluate(program, self.column(lanes))
+        return np.broadcast_to(value, (self.width if lanes is None else lanes.size,))
+
+    def group(self, group: Group) -> Floats | float:
+        """Value of a group in every slot (a number where it is the same everywhere)."""
+        if group.size and (group.state or group.per_unit):
+            if not group.state:
+                return self.unit_tables[id(group)][0]
+            index = self.matrix[self.tables.indices[group.state, group.per_unit]]
+            table = self.unit_tables[id(group)].ravel() if group.per_unit else group.table
+            assert table is not None
+            return table.take(index, mode="clip")
+        if group.table is not None:
+            return float(group.table[0])
+        value = self.program(group.program) + 0.0
+        return np.where(value >= 0, value, np.nan)
+
+    # ---------------------------------------------------------------------------------------------------- main
+    def run(self) -> Rows:
+        while self.next_unit < self.plan.size or self.live.any():
+            idle = self.width - int(np.count_nonzero(self.live))
+            if idle >= self.width * REFILL or idle == self.width:
+                self.refill()
+            self.retime()
+            self.fire()
+        if self.plan.rung is not None:
+            np.cumsum(self.rows.occupancy, axis=0, out=self.rows.occupancy)
+        return self.with_log()
+
+    def with_log(self) -> Rows:
+        if not self.plan.log:
+            return self.rows
+        columns = [np.concatenate(part) if part else np.zeros(0) for part in zip(*self.log_parts, strict=True)] or [np.zeros(0)] * 4
+        order = np.argsort(columns[0], kind="stable")
+        position, time, row, branch = (c[order] for c in columns)
+        names = {f: getattr(self.rows, f) for f in self.rows.__dataclass_fields__}
+        kept = Log(position.astype(np.int64), time.astype(np.float64), row.astype(np.int64), branch.astype(np.int64))
+        return Rows(**{**names, "log": kept})
+
+    # -------------------------------------------------------------------------------------------------- refill
+    def refill(self) -> None:
+        """Give finished slots their next replications; once there are none left, shrink to the slots still live."""
+        lanes = np.flatnonzero(~self.live)
+        left = self.plan.size - self.next_unit
+        if left == 0:
+            if np.count_nonzero(self.live) <= self.width // 2 and self.live.any():
+                self.shrink(np.flatnonzero(self.live))
+            return
+        lanes = lanes[:left]
+        if self.next_unit + lanes.size > self.block_end:
+            self.prepare()
+        offset = self.next_unit - self.block_start
+        block = slice(offset, offset + lanes.size)
+        model, tables, plan = self.model, self.tables, self.plan
+        positions = np.arange(self.next_unit, self.next_unit + lanes.size)
+        self.next_unit += lanes.size
+        self.position[lanes] = positions
+        self.history[lanes] = plan.histories[positions].astype(np.uint64)
+        self.inputs[:, lanes] = self.block_inputs[:, block]
+        self.rows.inputs[:, positions] = self.block_inputs[:, block]
+        self.matrix[: len(model.variables), lanes] = self.block_starts[:, block]
+        self.matrix[len(model.variables) : tables.first_index, lanes] = 0
+        self.rows.start[:, positions] = self.block_starts[:, block]
+        for (_, per_unit), index in tables.indices.items():
+            value = np.full(lanes.size, tables.offsets[index - tables.first_index])
+            for column, stride in tables.strides[index - tables.first_index].items():
+                value = value + stride * self.matrix[column, lanes]
+            self.matrix[index, lanes] = value + lanes if per_unit else value
+        for i, scale in self.scale.items():
+            scale[lanes] = self.block_scales[i][block]
+        self.fill_unit_tables(lanes)
+        self.work[: tables.n_clocks, lanes] = self.block_work[tables.first_clock :, block]
+        for i, whole in self.whole.items():
+            whole[lanes] = self.work[i, lanes]
+        self.speed[:, lanes] = -1.0  # differs from any speed: every due time is new
+        for held in self.held.values():
+            held[lanes] = False
+        self.count[:, lanes] = 0
+        self.anchor[:, lanes] = 0.0
+        self.due[:, lanes] = np.inf
+        for i in range(tables.n_calendar):
+            self.due[i, lanes] = model.rows[i].time
+        self.last[lanes] = 0.0
+        for array in (self.instant, self.events, self.saturations, self.next_observation):
+            array[lanes] = 0
+        self.reached[:, lanes] = np.inf
+        self.integral[:, lanes] = 0.0
+        self.live[lanes] = True
+        self.look(lanes, np.zeros(lanes.size), first=True)
+
+    def prepare(self) -> None:
+        """Draw inputs, starts and first requirements of a block of replications ahead of their use."""
+        self.block_start = self.next_unit
+        self.block_end = min(self.block_start + max(_AHEAD, self.width), self.plan.size)
+        numbers = slice(self.block_start, self.block_end)
+        self.block_inputs = units.draw_inputs(self.model, self.keys, self.plan.inputs[numbers])
+        self.block_starts = units.draw_starts(self.model, self.keys, self.plan.inputs[numbers])
+        self.block_scales = units.scales(self.model, self.block_inputs)
+        self.block_work = units.first_work(self.model, self.keys, self.plan.histories[numbers], self.block_scales)
+
+    def fill_unit_tables(self, lanes: Lanes) -> None:
+        for row in self.model.rows:
+            for group in (*row.speed, *([row.guard] if row.guard else [])):
+                if id(group) not in self.unit_tables:
+                    continue
+                grid = group.grid()
+                inputs = self.inputs
+                first = self.model.first_input
+
+                def column(c: int, grid: dict[int, Floats] = grid) -> Floats:
+                    return grid[c][:, None] if c in grid else inputs[c - first, lanes][None, :]  # noqa: B023
+
+                value = np.broadcast_to(evaluate(group.program, column), (group.size, lanes.size)) + 0.0
+                self.unit_tables[id(group)][:, lanes] = np.where(value >= 0, value, np.nan)
+
+    def shrink(self, keep: Lanes) -> None:
+        """Keep only some slots, so that the last long histories do not drag thousands of idle ones along."""
+        old, width = self, keep.size
+        scaled = [(index, self.offset_free(index)) for (_, per_unit), index in self.tables.indices.items() if per_unit]
+        entries = {index: (free[keep]) for index, free in scaled}
+        for name, value in list(vars(old).items()):
+            if isinstance(value, np.ndarray) and name not in ("observe", "lane") and not name.startswith("block"):
+                setattr(self, name, np.ascontiguousarray(value[..., keep]))
+            elif name in ("scale", "unit_tables", "whole", "held"):
+                setattr(self, name, {k: np.ascontiguousarray(v[..., keep]) for k, v in value.items()})
+        self.tables = _Tables(self.model, self.plan, width)
+        self.width, self.lane = width, np.arange(width, dtype=np.intp)
+        for index, entry in entries.items():
+            self.matrix[index] = entry * width + self.lane
+
+    def offset_free(self, index: int) -> Integers:
+        """Table entry behind a flat index of per-unit tables."""
+        entry: Integers = (self.matrix[index] - self.lane) // self.width
+        return entry
+
+    # ------------------------------------------------------------------------------------------------- re-time
+    def retime(self) -> None:
+        """New speeds and due times in every slot. An actor that was not touched gets the bits it had."""
+        model, tables = self.model, self.tables
+        speed, old = np.empty_like(self.speed), self.speed
+        for i in range(tables.n_clocks):
+            self.row_speed(model.rows[tables.first_clock + i], speed[i])
+        for i in tables.delays:
+            self.lose_guard(i, old[i], speed[i])
+        anchor = self.anchor.take(tables.actor_of, axis=0)
+        due = self.due[tables.first_clock : -1]
+        kept = {i: np.where(speed[i] == old[i], due[i], np.nan) for i in tables.delays}
+        np.divide(self.work[: tables.n_clocks], speed, out=due)
+        due += anchor
+        for i, before in kept.items():
+            # A delay whose speed did not change keeps its due time to the bit.
+            np.copyto(due[i], before, where=before == before)  # noqa: PLR0124 - nan marks "changed"
+        for i in range(tables.n_calendar, tables.first_clock):
+            row = model.rows[i]
+            holds = self.group(row.guard) if row.guard else 1.0
+            self.due[i] = np.where(np.asarray(holds) != 0, self.anchor[row.actor], np.inf)
+        self.speed = speed
+
+    def row_speed(self, row: Row, out: Floats) -> None:
+        first = row.speed[0]
+        if first.table is not None and first.state:
+            np.take(first.table, self.matrix[self.tables.indices[first.state, False]], out=out, mode="clip")
+        else:
+            out[:] = self.group(first)
+        for group in row.speed[1:]:
+            out *= self.group(group)
+        if row.guarded:
+            assert row.guard is not None
+            out[np.asarray(self.group(row.guard)) == 0] = 0.0
+        if not row.proven:
+            out[out > MAX_SPEED] = np.inf
+
+    def lose_guard(self, clock: int, before: Floats, after: Floats) -> None:
+        """What a delay forgets when its guard stops holding."""
+        number = self.tables.first_clock + clock
+        row = self.model.rows[number]
+        if row.memory == "age":
+            return
+        if row.watched:
+            assert row.guard is not None
+            holds = np.broadcast_to(np.asarray(self.group(row.guard)) != 0, after.shape)
+            lost = self.held[clock] & ~holds & (before >= 0)
+            self.held[clock] = holds.copy()
+        else:
+            lost = (before > 0) & (after == 0)
+        lanes = np.flatnonzero(lost & self.live)
+        if lanes.size and row.memory == "identical":
+            self.work[clock, lanes] = self.whole[clock][lanes]
+        elif lanes.size:
+            self.renew(number, lanes)
+
+    def renew(self, number: int, lanes: Lanes) -> None:
+        """A fresh requirement for one clock in some slots."""
+        clock = self.tables.clock(number)
+        self.count[number, lanes] += 1
+        k = self.count[number, lanes].astype(np.uint64)
+        u = draws.uniform(self.keys.rows[:, [number]], self.history[lanes], k, draws.REQUIREMENT)
+        scale = self.scale[number][lanes] if number in self.scale else None
+        self.work[clock, lanes] = units.requirement(self.model, number, u, scale, first=False)
+        if clock in self.whole:
+            self.whole[clock][lanes] = self.work[clock, lanes]
+
+    # ---------------------------------------------------------------------------------------------------- fire
+    def fire(self) -> None:
+        """The next event of every slot."""
+        model, tables, plan = self.model, self.tables, self.plan
+        time = self.due.min(axis=0)
+        if np.isnan(time).any():
+            self.refuse_speed(np.flatnonzero(np.isnan(time) & self.live))
+        alive = self.live & (time <= plan.until) & (time < np.inf)
+        code = ((self.due == time) * tables.codes).max(axis=0)
+        fired = np.where(alive, len(model.rows) - code.astype(np.intp), len(model.rows))
+        self.pass_time(np.where(self.live, np.where(alive, time, np.inf), -np.inf), time, alive)
+        if not alive.all():
+            self.finish(np.flatnonzero(self.live & ~alive), AT_HORIZON, plan.until)
+        if tables.n_calendar:
+            self.lapse(fired, alive, time)
+        branch = tables.first_branch.take(fired)
+        self.stop_runaways(fired, branch, time)
+        if tables.choices.any():
+            for row, lanes in self.by(fired, np.flatnonzero(tables.choices.take(fired) & (branch != tables.nothing))):
+                branch[lanes] = self.choose(row, lanes)
+        acted = branch != tables.nothing
+        self.events += acted
+        if plan.log:
+            seen = np.flatnonzero(acted)
+            self.log_parts.append((self.position[seen], time[seen], fired[seen], branch[seen]))
+        self.apply(fired, branch, time)
+
+    def refuse_speed(self, lanes: Lanes) -> None:
+        if lanes.size == 0:
+            return
+        lane = int(lanes[0])
+        row = self.model.rows[int(np.flatnonzero(np.isnan(self.due[:, lane]))[0])]
+        raise SimulationError(
+            f"{row.name}: its speed is negative or undefined in replication {self.position[lane]} after day "
+            f"{self.last[lane]:g}, where {self.state_of(lane)}; guard the action or mend the expression"
+        )
+
+    def state_of(self, lane: int) -> str:
+        names = self.model.variables
+        return ", ".join(f"{n} = {self.matrix[i, lane]}" for i, n in enumerate(names))
+
+    def by(self, keys: Integers, lanes: Lanes) -> Iterable[tuple[int, Lanes]]:
+        """Lanes grouped by their key, in ascending order of keys."""
+        if lanes.size == 0:
+            return
+        chosen = keys[lanes]
+        for key in np.unique(chosen):
+            yield int(key), lanes[chosen == key]
+
+    def lapse(self, fired: Integers, alive: NDArray[np.bool_], time: Floats) -> None:
+        """A calendar action is spent on its date, and does nothing if its guard fails then."""
+        lanes = np.flatnonzero(alive & (fired < self.tables.n_calendar))
+        for row, some in self.by(fired, lanes):
+            self.due[row, some] = np.inf
+            guard = self.model.rows[row].guard
+            if guard is not None:
+                lapsed = some[self.program(guard.program, some) == 0]
+                fired[lapsed] = len(self.model.rows)
+                self.last[lapsed] = time[lapsed]
+                self.instant[lapsed] = 0
+
+    def stop_runaways(self, fired: Integers, branch: Integers, time: Floats) -> None:
+        """End replications that act too often, at one instant or in all, or with an infinite speed."""
+        tables = self.tables
+        acting = branch != tables.nothing
+        self.instant = np.where(acting, np.where(time == self.last, self.instant + 1, 1), self.instant)
+        gone = (self.instant > MAX_INSTANT) | (self.events >= self.plan.max_events)
+        for i in tables.unproven:
+            gone |= np.isinf(self.speed[i]) & (fired == tables.first_clock + i)
+        gone &= acting
+        if gone.any():
+            lanes = np.flatnonzero(gone)
+            self.rows.culprit[self.position[lanes]] = fired[lanes]
+            self.finish(lanes, RAN_AWAY, time[lanes])
+            fired[lanes] = len(self.model.rows)
+            branch[lanes] = tables.nothing
+        self.last = np.where(branch != tables.nothing, time, self.last)
+
+    def choose(self, row: int, lanes: Lanes) -> Integers:
+        """Branch taken by some slots that fire the same action: weights in declared order against one uniform."""
+        branches = self.model.rows[row].branches
+        column = self.column(lanes)
+        total = np.zeros(lanes.size)
+        ends = np.empty((len(branches), lanes.size))
+        last = np.zeros(lanes.size, dtype=np.intp)
+        for j, branch in enumerate(branches):
+            weight = np.broadcast_to(evaluate(branch.weight, column), (lanes.size,))
+            bad = ~(weight >= 0) | np.isinf(weight)
+            if bad.any():
+                raise SimulationError(
+                    f"{self.model.rows[row].name}: weight of branch {branch.label or j} is {weight[bad][0]:g} where "
+                    f"{self.state_of(int(lanes[bad][0]))}; weights must be numbers >= 0"
+                )
+            total = total + weight
+            ends[j] = total
+            last = np.where(weight > 0, j, last)
+        if not (total > 0).all():
+            raise SimulationError(
+                f"{self.model.rows[row].name}: all branch weights are 0 where "
+                f"{self.state_of(int(lanes[~(total > 0)][0]))}; give one branch a positive weight there"
+            )
+        k = self.count[row, lanes].astype(np.uint64)
+        u = draws.uniform(self.keys.rows[:, [row]], self.history[lanes], k, draws.BRANCH)
+        chosen = np.minimum((ends <= u * total).sum(axis=0), last)
+        numbers: Integers = branches[0].number + chosen
+        return numbers
+
+    def apply(self, fired: Integers, branch: Integers, time: Floats) -> None:
+        """Effects, milestones, work done, and fresh requirements."""
+        tables, model = self.tables, self.model
+        touched = tables.touches.take(branch, axis=1, mode="clip")
+        pending = self.general_effects(fired, branch)
+        self.matrix += tables.moves.take(branch, axis=1, mode="clip")
+        for column, lanes, delta in pending:
+            self.move(column, lanes, delta, touched)
+        look = tables.watched.take(branch)
+        over: Lanes = np.zeros(0, dtype=np.intp)
+        if look.any():
+            lanes = np.flatnonzero(look)
+            over = self.look(lanes, time[lanes], touched=touched)
+        if tables.n_clocks:
+            anchor = np.where(touched, time, self.anchor)
+            passed = anchor - self.anchor
+            self.anchor = anchor
+            work = self.work[: tables.n_clocks]
+            work -= self.speed * passed.take(tables.actor_of, axis=0)
+            # fmax: an infinite speed over no time is no work.
+            np.fmax(work, LEAST_WORK, out=work)
+        self.freshen(fired, branch)
+        if over.size:
+            self.finish(over, TERMINAL, time[over])
+
+    def general_effects(self, fired: Integers, branch: Integers) -> list[tuple[int, Lanes, Integers]]:
+        """Changes by effects that are no plain moves, all computed from the state before the action."""
+        pending: list[tuple[int, Lanes, Integers]] = []
+        for number, lanes in self.by(branch, np.flatnonzero(self.tables.general.take(branch))):
+            row, found = self.model.branches[number]
+            amounts = {c: self.amount(row, c, lanes) for c in found.amounts}
+            for effect in found.effects:
+                pending.append((effect.column, lanes, self.effect(row, found, effect, lanes, amounts)))
+        return pending
+
+    def amount(self, row: int, column: int, lanes: Lanes) -> Floats:
+        k = self.count[row, lanes].astype(np.uint64)
+        u = draws.uniform(self.keys.amounts[row, column], self.history[lanes], k, draws.REQUIREMENT)
+        return self.model.amount_laws[column - self.model.first_amount].quantile(u)
+
+    def effect(self, row: int, branch: BranchRow, effect: EffectRow, lanes: Lanes, amounts: dict[int, Floats]) -> Integers:
+        old = self.matrix[effect.column, lanes]
+        value = np.broadcast_to(evaluate(effect.value, self.column(lanes, amounts)), (lanes.size,))
+        where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
+        broken = ~(np.abs(value) < 2.0**53) | (np.floor(value) != value)
+        if broken.any():
+            raise SimulationError(f"{where} gives {value[broken][0]!r} where {self.state_of(int(lanes[broken][0]))}; it must be a whole number")
+        number = value.astype(np.int64)
+        if effect.kind == "add":
+            new = old + number
+        elif effect.kind == "set":
+            new = number
+        else:
+            new = np.maximum(old, number) if effect.kind == "at_least" else np.minimum(old, number)
+        within = np.clip(new, effect.lower, effect.upper)
+        outside = within != new
+        if outside.any():
+            if not effect.saturate:
+                lane = int(lanes[outside][0])
+                raise SimulationError(
+                    f"{where} gives {new[outside][0]}, outside {effect.lower} … {effect.upper}, where "
+                    f"{self.state_of(lane)} (replication {self.position[lane]}); guard it or let it saturate"
+                )
+            self.saturations[lanes] += outside
+        delta: Integers = within - old
+        return delta
+
+    def move(self, column: int, lanes: Lanes, delta: Integers, touched: NDArray[np.bool_] | None) -> None:
+        """Change a column in some slots, with the table indices that hold it and the actors that read it."""
+        self.matrix[column, lanes] += delta
+        for index, stride in self.tables.users[column]:
+            self.matrix[index, lanes] += stride * delta
+        if touched is not None:
+            changed = lanes[delta != 0]
+            for actor in self.tables.readers[column]:
+                touched[actor, changed] = True
+
+    def freshen(self, fired: Integers, branch: Integers) -> None:
+        """Fresh requirements for what fired and what was restarted."""
+        tables, model = self.tables, self.model
+        flat = fired * self.width + self.lane
+        count = self.count.ravel()
+        k = count.take(flat)
+        k += 1
+        count[flat] = k
+        clock = np.where((fired >= tables.first_clock) & (fired < len(model.rows)), fired - tables.first_clock, tables.n_clocks)
+        u = draws.uniform(self.keys.rows.take(fired, axis=1), self.history, k.astype(np.uint64), draws.REQUIREMENT)
+        place = clock * self.width + self.lane
+        self.work.ravel()[place] = np.maximum(-log(1.0 - u), LEAST_WORK)
+        for i in tables.delays:
+            lanes = np.flatnonzero(clock == i)
+            if lanes.size:
+                number = tables.first_clock + i
+                self.work[i, lanes] = units.requirement(model, number, u[lanes], self.scale[number][lanes], first=False)
+                if i in self.whole:
+                    self.whole[i][lanes] = self.work[i, lanes]
+                self.speed[i, lanes] = -1.0
+        if tables.restarts.any():
+            for number, lanes in self.by(branch, np.flatnonzero(tables.restarts.take(branch))):
+                for target in model.branches[number][1].restarts:
+                    self.restart(target, lanes[fired[lanes] != target])
+
+    def restart(self, target: int, lanes: Lanes) -> None:
+        if target < self.tables.first_clock or lanes.size == 0:
+            return
+        self.renew(target, lanes)
+        self.speed[self.tables.clock(target), lanes] = -1.0
+
+    # ------------------------------------------------------------------------------------------------- watching
+    def look(self, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None = None, *, first: bool = False) -> Lanes:
+        """Check milestones, rung and terminal conditions; returns the slots whose history is over."""
+        model, plan = self.model, self.plan
+        for i, program in enumerate(model.milestone_programs):
+            new = (self.reached[i, lanes] == np.inf) & (self.program(program, lanes) != 0)
+            if new.any():
+                self.reached[i, lanes[new]] = time[new]
+                self.move(len(model.variables) + i, lanes[new], np.ones(int(new.sum()), dtype=np.int64), touched)
+        if plan.rung is not None:
+            rung = self.program(plan.rung, lanes).astype(np.int64)
+            if first:
+                np.add.at(self.rows.occupancy, (0, rung), 1)
+                self.rung[lanes] = rung
+            else:
+                self.count_rung(lanes, rung, time)
+        over = lanes[self.program(model.terminal, lanes) != 0] if model.terminal else lanes[:0]
+        if first and over.size:
+            self.finish(over, TERMINAL, np.zeros(over.size))
+        return over
+
+    def count_rung(self, lanes: Lanes, rung: Integers, time: Floats) -> None:
+        changed = rung != self.rung[lanes]
+        day = day_of(time[changed])
+        shown = day < self.rows.occupancy.shape[0]
+        np.subtract.at(self.rows.occupancy, (day[shown], self.rung[lanes[changed]][shown]), 1)
+        np.add.at(self.rows.occupancy, (day[shown], rung[changed][shown]), 1)
+        self.rung[lanes] = rung
+
+    def pass_time(self, until: Floats, time: Floats, alive: NDArray[np.bool_]) -> None:
+        """Take the observations that lie before ``until`` (the next event, or inf at the end) and integrate."""
+        if self.plan.integrals:
+            value = np.stack([self.program(p) for p in self.plan.integrals])
+        else:
+            value = np.zeros((0, self.width))
+        if self.plan.observe:
+            while True:
+                lanes = np.flatnonzero(self.observe.take(self.next_observation) < until)
+                if lanes.size == 0:
+                    break
+                self.record(lanes, value)
+        if self.plan.integrals:
+            self.integral += value * np.where(alive, time - self.last, 0.0)
+
+    def record(self, lanes: Lanes, value: Floats) -> None:
+        which, positions = self.next_observation[lanes], self.position[lanes]
+        n = len(self.model.variables)
+        self.rows.observed[which, :, positions] = self.matrix[:n, lanes].T
+        passed = value[:, lanes] * (self.observe[which] - self.last[lanes])
+        self.rows.integrals[:, which, positions] = self.integral[:, lanes] + passed
+        self.next_observation[lanes] += 1
+
+    def finish(self, lanes: Lanes, status: int, time: Floats | float) -> None:
+        """Write the results of finished replications and free their slots."""
+        rows, positions = self.rows, self.position[lanes]
+        n = len(self.model.variables)
+        rows.status[positions] = status
+        rows.end[positions] = time
+        rows.events[positions] = self.events[lanes]
+        rows.saturations[positions] = self.saturations[lanes]
+        rows.milestones[:, positions] = self.reached[:, lanes]
+        rows.state[:, positions] = self.matrix[:n, lanes]
+        rest = self.integral[:, lanes]
+        if self.plan.integrals and status == AT_HORIZON and np.isfinite(self.plan.until):
+            value = np.stack([self.program(p, lanes) for p in self.plan.integrals])
+            rest = rest + value * (self.plan.until - self.last[lanes])
+        rows.integrals[:, -1, positions] = rest
+        for which in range(len(self.plan.observe)):
+            late = self.next_observation[lanes] <= which
+            rows.observed[which][:, positions[late]] = self.matrix[:n, lanes[late]]
+            rows.integrals[:, which, positions[late]] = rest[:, late]
+        self.live[lanes] = False
+
+
+class units_column:  # noqa: N801 - a function with memory, not a thing
+    """Column reader for programs: columns by number, over all slots or some, each converted once."""
+
+    def __init__(self, engine: _Lockstep, lanes: Lanes | None, amounts: dict[int, Floats]) -> None:
+        self.engine, self.lanes, self.known = engine, lanes, dict(amounts)
+
+    def __call__(self, c: int) -> Floats:
+        if c not in self.known:
+            engine, first = self.engine, self.engine.model.first_input
+            if c < first:
+                row = engine.matrix[c]
+                self.known[c] = (row if self.lanes is None else row[self.lanes]).astype(np.float64)
+            else:
+                values = engine.inputs[c - first]
+                self.known[c] = values if self.lanes is None else values[self.lanes]
+        return self.known[c]

@@ -1,0 +1,463 @@
+"""Reference engine: one SimPy process per actor, one history at a time; the one to read and to watch.
+
+Each actor waits for the earliest of its own due times. When somebody changes a variable it reads, it is
+interrupted and re-times its clocks. Everything the step says is here in plain Python: due times, branches, effects,
+milestones, re-timing, fresh requirements. An event's time is the model's due time, never ``env.now``, and events
+are put into SimPy's queue at that time with the rank of their action, so that ties are decided by the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from heapq import heappush
+from typing import Any, Final
+
+import numpy as np
+import simpy
+
+from sim.engines import units
+from sim.engines.interface import (
+    AT_HORIZON,
+    RAN_AWAY,
+    TERMINAL,
+    Log,
+    Plan,
+    Rows,
+    SimulationError,
+    empty_rows,
+)
+from sim.model import draws
+from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model
+from sim.model.expressions import evaluate, evaluate_scalar
+
+#: Requirements drawn ahead for every clock of a replication: one call of the generator instead of many.
+_AHEAD: Final = 16
+#: Replications whose inputs and first requirements are drawn together.
+_BLOCK: Final = 64
+NEVER: Final = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: time in days, row of the action, its branch, and (column, old, new) of what changed."""
+
+    time: float
+    row: int
+    branch: BranchRow
+    changes: tuple[tuple[int, int, int], ...]
+
+
+Listener = Callable[[Event], None]
+
+
+def simulate(model: Model, plan: Plan, listener: Listener | None = None) -> Rows:
+    """Simulate the replications of a plan one after another; ``listener`` hears of every event.
+
+    Raises SimulationError when a history reaches a state where a speed, weight or effect has no meaning.
+    """
+    rows = empty_rows(model, plan)
+    keys = units.keys_for(model, plan.seed)
+    shape = _Shape(model)
+    log: list[tuple[int, float, int, int]] = []
+    for start in range(0, plan.size, _BLOCK):
+        positions = range(start, min(start + _BLOCK, plan.size))
+        block = _Block(model, keys, plan, slice(positions.start, positions.stop))
+        for position in positions:
+            history = _History(model, plan, shape, keys, block, position - start, listener, log if plan.log else None)
+            history.position = position
+            history.run()
+            history.write(rows, position)
+    if plan.rung is not None:
+        np.cumsum(rows.occupancy, axis=0, out=rows.occupancy)
+    if not plan.log:
+        return rows
+    columns = [np.array(column) for column in zip(*log, strict=True)] if log else [np.zeros(0)] * 4
+    kept = Log(columns[0].astype(np.int64), columns[1].astype(np.float64), columns[2].astype(np.int64), columns[3].astype(np.int64))
+    return Rows(**{**{f: getattr(rows, f) for f in rows.__dataclass_fields__}, "log": kept})
+
+
+class _Due(simpy.Environment):
+    """SimPy's environment with one addition: an event at a given time and rank instead of after a delay."""
+
+    def at(self, time: float, rank: int) -> simpy.Event:
+        event = simpy.Event(self)
+        event._ok, event._value = True, None  # noqa: SLF001 - triggered, as a Timeout is
+        # Interrupts (priority 0) at the same time come first; then actions by rank.
+        heappush(self._queue, (time, rank + 2, next(self._eid), event))
+        return event
+
+
+class _Block:
+    """Inputs, starts, scales and first requirements of some replications."""
+
+    def __init__(self, model: Model, keys: units.Keys, plan: Plan, which: slice) -> None:
+        self.inputs = units.draw_inputs(model, keys, plan.inputs[which])
+        self.starts = units.draw_starts(model, keys, plan.inputs[which])
+        self.histories = plan.histories[which]
+        self.scales = units.scales(model, self.inputs)
+        count = self.histories.size
+        unit = np.repeat(self.histories.astype(np.uint64), _AHEAD)
+        k = np.tile(np.arange(_AHEAD, dtype=np.uint64), count)
+        first = units.first_work(model, keys, self.histories, self.scales)
+        self.work: list[list[list[float]]] = []
+        for i, row in enumerate(model.rows):
+            if row.kind in ("calendar", "immediate"):
+                self.work.append([[] for _ in range(count)])
+                continue
+            u = draws.uniform(keys.rows[:, [i]], unit, k, draws.REQUIREMENT)
+            scale = np.repeat(self.scales[i], _AHEAD) if i in self.scales else None
+            values = units.requirement(model, i, u, scale, first=False).reshape(count, _AHEAD)
+            values[:, 0] = first[i]
+            self.work.append(values.tolist())
+
+
+class _Shape:
+    """Tables of the model as Python lists, and who reads what."""
+
+    def __init__(self, model: Model) -> None:
+        self.indices: dict[tuple[int, ...], int] = {}
+        self.users: dict[int, list[tuple[int, int]]] = {c: [] for c in range(model.first_input)}
+        self.offsets: list[int] = []
+        self.tables: dict[int, list[float]] = {}
+        self.unit_groups: list[Group] = []
+        for row in model.rows:
+            for group in (*row.speed, *([row.guard] if row.guard else [])):
+                if group.table is not None:
+                    self.tables[id(group)] = group.table.tolist()
+                elif group.per_unit and group.size:
+                    self.unit_groups.append(group)
+                if group.size and group.state not in self.indices:
+                    slot = len(self.offsets)
+                    self.indices[group.state] = slot
+                    self.offsets.append(-sum(low * s for low, s in zip(group.lower, group.stride, strict=True)))
+                    for column, stride in zip(group.state, group.stride, strict=True):
+                        self.users[column].append((slot, stride))
+        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(model.first_input)}
+        self.rows_of = [[i for i, row in enumerate(model.rows) if row.actor == a] for a in range(len(model.actors))]
+
+
+class _History:
+    """One replication: the state, the clocks, and the SimPy processes of the actors."""
+
+    position = 0
+
+    def __init__(
+        self, model: Model, plan: Plan, shape: _Shape, keys: units.Keys, block: _Block, place: int,
+        listener: Listener | None, log: list[tuple[int, float, int, int]] | None,
+    ) -> None:  # fmt: skip
+        self.model, self.plan, self.shape, self.keys = model, plan, shape, keys
+        self.listener, self.log = listener, log
+        self.unit = int(block.histories[place])
+        self.drawn = [block.work[i][place] for i in range(len(model.rows))]
+        self.scale = {i: float(s[place]) for i, s in block.scales.items()}
+        self.inputs: list[float] = block.inputs[:, place].tolist()
+        self.start: list[int] = block.starts[:, place].tolist()
+        self.state: list[int] = [*self.start, *([0] * len(model.milestones))]
+        self.values: list[float] = [*(float(s) for s in self.state), *self.inputs, *([0.0] * len(model.amounts))]
+        self.index = list(shape.offsets)
+        for column, value in enumerate(self.state):
+            for slot, stride in shape.users[column]:
+                self.index[slot] += stride * value
+        self.tables = shape.tables if not shape.unit_groups else {**shape.tables, **self.unit_tables()}
+        rows = model.rows
+        self.count = [0] * len(rows)
+        self.work = [drawn[0] if drawn else 1.0 for drawn in self.drawn]
+        self.whole = list(self.work)
+        self.speed = [-1.0] * len(rows)
+        self.held = [False] * len(rows)
+        self.due = [row.time if row.kind == "calendar" else NEVER for row in rows]
+        self.fresh: set[int] = set()
+        self.anchor = [0.0] * len(model.actors)
+        self.time = self.last = 0.0
+        self.instant = self.events = self.saturations = 0
+        self.reached = [NEVER] * len(model.milestones)
+        self.over = False
+        self.status, self.end, self.culprit = AT_HORIZON, plan.until, -1
+        self.observed: list[list[int]] = []
+        self.integral = [0.0] * len(plan.integrals)
+        self.integrals: list[list[float]] = []
+        self.rungs: list[tuple[float, int]] = []
+
+    def unit_tables(self) -> dict[int, list[float]]:
+        tables = {}
+        for group in self.shape.unit_groups:
+            grid = group.grid()
+            value = np.broadcast_to(
+                evaluate(group.program, lambda c, grid=grid: grid[c] if c in grid else np.float64(self.values[c])), (group.size,)
+            )  # type: ignore[misc]
+            tables[id(group)] = np.where(value + 0.0 >= 0, value + 0.0, np.nan).tolist()
+        return tables
+
+    # ------------------------------------------------------------------------------------------------ processes
+    def run(self) -> None:
+        """Let the actors act until the horizon, a terminal state, or a run-away."""
+        self.look(0.0)
+        self.env = _Due()
+        self.processes = [self.env.process(self.actor(a)) for a in range(len(self.model.actors))]
+        while not self.over and self.env.peek() < NEVER:
+            self.env.step()
+        if not self.over:
+            self.pass_time(NEVER)
+
+    def actor(self, me: int) -> Generator[simpy.Event, Any, None]:
+        """The life of an actor: wait for its earliest due time, act; re-time whenever interrupted."""
+        self.retime(me)
+        while True:
+            due, row = NEVER, -1
+            for i in self.shape.rows_of[me]:
+                if self.due[i] < due:
+                    due, row = self.due[i], i
+            try:
+                # Beyond the horizon there is nothing to wait for but an interrupt.
+                yield self.env.at(due, row) if due <= self.plan.until and due < NEVER else self.env.event()
+            except simpy.Interrupt:
+                self.retime(me)
+                continue
+            self.time = due
+            self.fire(row)
+
+    # ------------------------------------------------------------------------------------------------- the step
+    def fire(self, row: int) -> None:
+        """An action comes due: choose its branch, apply it, and re-time whoever is concerned."""
+        found, time = self.model.rows[row], self.time
+        self.pass_time(time)
+        if found.kind == "calendar":
+            self.due[row] = NEVER
+            if found.guard is not None and evaluate_scalar(found.guard.program, self.values) == 0:
+                self.last, self.instant = time, 0
+                return
+        self.instant = self.instant + 1 if time == self.last else 1
+        if self.instant > MAX_INSTANT or self.events >= self.plan.max_events or self.speed[row] == NEVER:
+            self.stop(RAN_AWAY, time, row)
+            return
+        self.last = time
+        branch = found.branches[0] if len(found.branches) == 1 else self.choose(row)
+        self.events += 1
+        changes = self.effects(row, branch)
+        for column, _, new in changes:
+            self.change(column, new)
+        flags = self.look(time)
+        self.count[row] += 1
+        if found.kind in ("rate", "delay"):
+            self.fresh.add(row)
+        for target in branch.restarts:
+            if target != row and self.model.rows[target].kind in ("rate", "delay"):
+                self.count[target] += 1
+                self.fresh.add(target)
+        if self.log is not None:
+            self.log.append((self.position, time, row, branch.number))
+        if self.listener is not None:
+            self.listener(Event(time, row, branch, tuple(changes)))
+        if self.over:
+            return
+        self.wake(found.actor, branch, [*(c for c, old, new in changes if old != new), *flags])
+
+    def wake(self, me: int, branch: BranchRow, changed: list[int]) -> None:
+        """Re-time the actor that acted, those who read what changed, and the owners of restarted clocks."""
+        touched = {a for column in changed for a in self.shape.readers[column]}
+        touched |= {self.model.rows[target].actor for target in branch.restarts}
+        touched.discard(me)
+        self.retime(me)
+        for actor in touched:
+            self.processes[actor].interrupt()
+
+    def choose(self, row: int) -> BranchRow:
+        """Branch by one uniform against the weights in declared order."""
+        branches = self.model.rows[row].branches
+        total, ends, last = 0.0, [], 0
+        for j, branch in enumerate(branches):
+            weight = evaluate_scalar(branch.weight, self.values)
+            if not weight >= 0 or weight == NEVER:
+                raise SimulationError(
+                    f"{self.model.rows[row].name}: weight of branch {branch.label or j} is {weight:g} where "
+                    f"{self.described()}; weights must be numbers >= 0"
+                )
+            total = total + weight
+            ends.append(total)
+            if weight > 0:
+                last = j
+        if not total > 0:
+            raise SimulationError(
+                f"{self.model.rows[row].name}: all branch weights are 0 where {self.described()}; "
+                "give one branch a positive weight there"
+            )
+        u = self.uniform(self.keys.rows[:, [row]], self.count[row], draws.BRANCH)
+        chosen = 0
+        while chosen < last and ends[chosen] <= u * total:
+            chosen += 1
+        return branches[chosen]
+
+    def uniform(self, key: draws.Words, k: int, purpose: int) -> float:
+        return float(draws.uniform(key, np.array([self.unit], dtype=np.uint64), k, purpose)[0])
+
+    def effects(self, row: int, branch: BranchRow) -> list[tuple[int, int, int]]:
+        """(column, old, new) of every effect, all computed from the state before the action."""
+        changes = [(column, self.state[column], self.state[column] + delta) for column, delta in branch.moves]
+        for amount in branch.amounts:
+            u = np.array([self.uniform(self.keys.amounts[row, amount], self.count[row], draws.REQUIREMENT)])
+            law = self.model.amount_laws[amount - self.model.first_amount]
+            self.values[amount] = float(law.quantile(u)[0])
+        changes += [(e.column, self.state[e.column], self.new_value(row, e)) for e in branch.effects]
+        return changes
+
+    def new_value(self, row: int, effect: EffectRow) -> int:
+        old = self.state[effect.column]
+        value = evaluate_scalar(effect.value, self.values)
+        where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
+        if not abs(value) < 2.0**53 or math.floor(value) != value:
+            raise SimulationError(f"{where} gives {value!r} where {self.described()}; it must be a whole number")
+        number = int(value)
+        new = {"add": old + number, "set": number, "at_least": max(old, number), "at_most": min(old, number)}[effect.kind]
+        if effect.lower <= new <= effect.upper:
+            return new
+        if not effect.saturate:
+            raise SimulationError(
+                f"{where} gives {new}, outside {effect.lower} … {effect.upper}, where {self.described()} "
+                f"(replication {self.position}); guard it or let it saturate"
+            )
+        self.saturations += 1
+        return min(max(new, effect.lower), effect.upper)
+
+    def change(self, column: int, new: int) -> None:
+        delta = new - self.state[column]
+        self.state[column] = new
+        self.values[column] = float(new)
+        for slot, stride in self.shape.users[column]:
+            self.index[slot] += stride * delta
+
+    def look(self, time: float) -> list[int]:
+        """Check milestones, rung and terminal conditions; returns the milestone columns that are new."""
+        flags = []
+        for i, program in enumerate(self.model.milestone_programs):
+            if self.reached[i] == NEVER and evaluate_scalar(program, self.values) != 0:
+                self.reached[i] = time
+                column = len(self.model.variables) + i
+                self.change(column, 1)
+                flags.append(column)
+        if self.plan.rung is not None:
+            rung = int(evaluate_scalar(self.plan.rung, self.values))
+            if not self.rungs or self.rungs[-1][1] != rung:
+                self.rungs.append((time, rung))
+        if self.model.terminal is not None and evaluate_scalar(self.model.terminal, self.values) != 0:
+            self.stop(TERMINAL, time, -1)
+        return flags
+
+    # -------------------------------------------------------------------------------------------------- re-time
+    def group(self, group: Group) -> float:
+        """Value of a group of factors in the present state."""
+        if group.size:
+            return self.tables[id(group)][self.index[self.shape.indices[group.state]]]
+        value = evaluate_scalar(group.program, self.values) + 0.0
+        return value if value >= 0 else math.nan
+
+    def retime(self, me: int) -> None:
+        """Work done since the anchor, new speeds, new due times for the clocks of one actor."""
+        time, passed = self.time, self.time - self.anchor[me]
+        self.anchor[me] = time
+        for i in self.shape.rows_of[me]:
+            row = self.model.rows[i]
+            if row.kind == "calendar":
+                continue
+            if row.kind == "immediate":
+                holds = row.guard is None or self.group(row.guard) != 0
+                self.due[i] = time if holds else NEVER
+                continue
+            before = self.speed[i]
+            speed = self.group(row.speed[0])
+            for group in row.speed[1:]:
+                speed = speed * self.group(group)
+            if row.guarded and row.guard is not None and self.group(row.guard) == 0:
+                speed = 0.0
+            if not row.proven and speed > MAX_SPEED:
+                speed = NEVER
+            self.speed[i] = speed
+            if i in self.fresh:
+                self.fresh.discard(i)
+                self.work[i] = self.whole[i] = self.requirement(i)
+                if row.watched:
+                    self.held[i] = row.guard is None or self.group(row.guard) != 0
+                before = -1.0
+            else:
+                if before > 0:
+                    left = self.work[i] - before * passed
+                    self.work[i] = left if left > LEAST_WORK else LEAST_WORK
+                if row.kind == "delay" and row.memory != "age" and self.loses(i, before, speed):
+                    if row.memory == "identical":
+                        self.work[i] = self.whole[i]
+                    else:
+                        self.count[i] += 1
+                        self.work[i] = self.whole[i] = self.requirement(i)
+            if row.kind == "delay" and speed == before:
+                continue  # a delay whose speed did not change keeps its due time
+            if speed != speed:  # noqa: PLR0124 - nan
+                raise SimulationError(
+                    f"{row.name}: its speed is negative or undefined in replication {self.position} after day "
+                    f"{self.last:g}, where {self.described()}; guard the action or mend the expression"
+                )
+            self.due[i] = time + self.work[i] / speed if speed else NEVER
+
+    def loses(self, i: int, before: float, speed: float) -> bool:
+        """Whether the guard of a delay has just stopped holding."""
+        row = self.model.rows[i]
+        if not row.watched:
+            return before > 0 and speed == 0
+        holds = row.guard is None or self.group(row.guard) != 0
+        lost = self.held[i] and not holds and before >= 0
+        self.held[i] = holds
+        return lost
+
+    def requirement(self, i: int) -> float:
+        """Requirement number ``count`` of a clock, from those drawn ahead or in a further block."""
+        drawn, k = self.drawn[i], self.count[i]
+        if k >= len(drawn):
+            more = np.arange(len(drawn), max(2 * len(drawn), k + 1), dtype=np.uint64)
+            u = draws.uniform(self.keys.rows[:, [i]], np.full(more.size, self.unit, dtype=np.uint64), more, draws.REQUIREMENT)
+            scale = np.full(more.size, self.scale[i]) if i in self.scale else None
+            drawn.extend(units.requirement(self.model, i, u, scale, first=False).tolist())
+        return drawn[k]
+
+    # ----------------------------------------------------------------------------------------------- bookkeeping
+    def pass_time(self, until: float) -> None:
+        """Observations before ``until`` and integrals up to it; an infinite ``until`` means the horizon."""
+        observe = self.plan.observe
+        if not self.integral and len(self.observed) == len(observe):
+            return
+        values = [evaluate_scalar(p, self.values) for p in self.plan.integrals]
+        while len(self.observed) < len(observe) and observe[len(self.observed)] < until:
+            passed = observe[len(self.observed)] - self.last
+            self.observed.append(self.state[: len(self.start)])
+            self.integrals.append([a + v * passed for a, v in zip(self.integral, values, strict=True)])
+        end = until if until < NEVER else self.plan.until
+        if end < NEVER:
+            self.integral = [a + v * (end - self.last) for a, v in zip(self.integral, values, strict=True)]
+
+    def stop(self, status: int, time: float, culprit: int) -> None:
+        self.over, self.status, self.end, self.culprit = True, status, time, culprit
+
+    def described(self) -> str:
+        return ", ".join(f"{n} = {s}" for n, s in zip(self.model.variables, self.state, strict=False))
+
+    def write(self, rows: Rows, position: int) -> None:
+        """Put this replication into its place in the results."""
+        rows.status[position], rows.end[position], rows.culprit[position] = self.status, self.end, self.culprit
+        rows.events[position], rows.saturations[position] = self.events, self.saturations
+        rows.milestones[:, position] = self.reached
+        rows.start[:, position] = self.start
+        rows.state[:, position] = self.state[: len(self.start)]
+        rows.inputs[:, position] = self.inputs
+        for which in range(len(self.plan.observe)):
+            seen = which < len(self.observed)
+            rows.observed[which, :, position] = self.observed[which] if seen else rows.state[:, position]
+            rows.integrals[:, which, position] = self.integrals[which] if seen else self.integral
+        rows.integrals[:, -1, position] = self.integral
+        days = rows.occupancy.shape[0]
+        for (time, rung), before in zip(self.rungs, [None, *(r for _, r in self.rungs)], strict=False):
+            day = math.ceil(time)
+            if day < days:
+                rows.occupancy[day, rung] += 1
+                if before is not None:
+                    rows.occupancy[day, before] -= 1
+
+

@@ -1,0 +1,143 @@
+"""Models for tests: a Hypothesis strategy of random bounded models, and small ones by hand."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from sim.model.expressions import TRUE, Call, Expression, Name, Number, parse
+from sim.model.laws import Law
+from sim.model.spec import (
+    Action,
+    Branch,
+    Calendar,
+    Clock,
+    Condition,
+    Delay,
+    Effect,
+    Immediate,
+    Quantity,
+    Rate,
+    Spec,
+    Variable,
+)
+
+DELAY_LAWS = (
+    Law("fixed", (0.5,)),
+    Law("fixed", (1.0,)),
+    Law("uniform", (0.25, 2.0)),
+    Law("exponential", (1.5,)),
+    Law("weibull", (1.7, 2.0)),
+    Law("gamma", (0.5, 3.0)),
+    Law("lognormal", (1.5, 0.8)),
+    Law("hyperexponential", (0.1, 0.2, 0.9, 1.8)),
+)
+INPUT_LAWS = (Law("uniform", (0.2, 2.0)), Law("lognormal", (1.0, 0.5)), Law("beta", (2.0, 3.0)), Law("fixed", (0.7,)))
+AMOUNT_LAWS = (Law("poisson", (1.3,)), Law("choice", (0.0, 0.25, 2.0, 0.75)), Law("uniform", (0.0, 3.0)))
+
+
+def clip(low: int, tree: Expression, high: int) -> Expression:
+    """``tree`` kept within low … high."""
+    return Call("max", (Number(float(low)), Call("min", (tree, Number(float(high))))))
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """A model with every feature now and then: small bounds, speeds of order one, every effect saturating."""
+    n_variables = draw(st.integers(1, 4))
+    variables = []
+    for i in range(n_variables):
+        upper = draw(st.sampled_from([1, 2, 3, 7, None]))
+        start: int | Law = draw(st.integers(0, upper if upper is not None else 3))
+        if upper is not None and draw(st.integers(0, 5)) == 0:
+            start = Law("choice", (0.0, 0.25, float(upper), 0.75))
+        variables.append(Variable(f"x{i}", 0, upper, start))
+    inputs = tuple(Quantity(f"p{i}", draw(st.sampled_from(INPUT_LAWS))) for i in range(draw(st.integers(0, 2))))
+    amounts = tuple(Quantity(f"a{i}", draw(st.sampled_from(AMOUNT_LAWS))) for i in range(draw(st.integers(0, 1))))
+    state = [v.name for v in variables]
+
+    def variable() -> str:
+        return draw(st.sampled_from(state))
+
+    def condition(names: list[str]) -> Expression:
+        name = draw(st.sampled_from(names))
+        relation = draw(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]))
+        text = f"{name} {relation} {draw(st.integers(0, 3))}"
+        if draw(st.booleans()):
+            text += f" {draw(st.sampled_from(['and', 'or']))} {draw(st.sampled_from(names))} > {draw(st.integers(0, 2))}"
+        return parse(text)
+
+    def factor() -> Expression:
+        value: Expression = Number(draw(st.sampled_from([0.0, 0.25, 0.8, 1.5, 3.0])))
+        if inputs and draw(st.booleans()):
+            value = Name(draw(st.sampled_from(inputs)).name)
+        kind = draw(st.integers(0, 3))
+        if kind == 0:
+            return Call("where", (condition(state), value, Number(1.0)))
+        if kind == 1:
+            return Call("pow", (Call("add", (value, Number(0.5))), clip(0, Name(variable()), 3)))
+        if kind == 2:
+            return parse(f"1 / (1 + 0.3 * {variable()})")
+        return value
+
+    def guard(names: list[str]) -> Expression:
+        return TRUE if draw(st.integers(0, 3)) == 0 else condition(names)
+
+    milestones: list[Condition] = []
+    for i in range(draw(st.integers(0, 2))):
+        milestones.append(Condition(f"m{i}", condition([*state, *(m.name for m in milestones)])))
+    conditions = [*state, *(m.name for m in milestones)]
+    n_actions = draw(st.integers(1, 6))
+    actions = []
+    for i in range(n_actions):
+        kind = draw(st.sampled_from(["rate", "rate", "rate", "delay", "delay", "calendar", "immediate"]))
+        factors = tuple(factor() for _ in range(draw(st.integers(0, 3))))
+        terms = (parse(f"0.1 * {clip_text(variable())}"),) if draw(st.booleans()) else ()
+        clock: Clock
+        if kind == "rate":
+            base: Expression = Number(draw(st.sampled_from([0.3, 1.0, 2.0])))
+            clock = Rate(Name(inputs[0].name) if inputs and draw(st.booleans()) else base, terms, factors)
+        elif kind == "delay":
+            scale: Expression = Name(inputs[-1].name) if inputs and draw(st.booleans()) else Number(1.0)
+            memory = draw(st.sampled_from(["enabling", "age", "identical"]))
+            law = draw(st.sampled_from(DELAY_LAWS))
+            clock = Delay(law, scale, factors[: draw(st.integers(0, 1))], memory, draw(st.sampled_from([0.0, 0.0, 0.3])))
+        elif kind == "calendar":
+            clock = Calendar(draw(st.sampled_from([0.0, 1.0, 2.5])))
+        else:
+            clock = Immediate()
+        branches = []
+        for j in range(draw(st.integers(1, 3))):
+            effects = []
+            for name in draw(st.lists(st.sampled_from(state), unique=True, max_size=2)):
+                value = draw(
+                    st.sampled_from(
+                        [Number(1.0), Number(-1.0), Number(2.0), parse(f"floor({variable()} / 2)"), Name(variable())]
+                        + [Call("floor", (Name(a.name),)) for a in amounts]
+                    )
+                )
+                effects.append(Effect(name, draw(st.sampled_from(["add", "set", "at_least", "at_most"])), value, saturate=True))
+            restarts = (f"act{draw(st.integers(0, n_actions - 1))}",) if draw(st.integers(0, 4)) == 0 else ()
+            weight = Number(1.0) if j == 0 else Number(draw(st.sampled_from([0.0, 0.5, 2.0])))
+            wanted = TRUE if j == 0 else guard(conditions)
+            branches.append(Branch(tuple(effects), weight, wanted, (factor(),) if j else (), restarts))
+        held = guard(conditions)
+        actions.append(Action(f"act{i}", f"actor{draw(st.integers(0, 2))}", clock, tuple(branches), held, draw(st.integers(0, 1))))
+    terminal = (condition(conditions),) if draw(st.integers(0, 5)) == 0 else ()
+    return Spec("random", tuple(variables), tuple(actions), inputs, amounts, (), tuple(milestones), (), (), terminal)
+
+
+def clip_text(name: str) -> str:
+    """Text of a variable kept below 4, so that open variables cannot blow up a speed."""
+    return f"min({name}, 3)"
+
+
+def with_inert_actor(spec: Spec) -> Spec:
+    """The same model with an actor that acts often and that nobody reads; declared first, so that every row moves."""
+    noise = Variable("inert_count", 0, None, 0)
+    effect = Branch((Effect("inert_count", "add", Number(1.0)),))
+    actions = (
+        Action("inert.ticks", "inert", Rate(Number(2.5)), (effect,)),
+        Action("inert.waits", "inert", Delay(Law("fixed", (0.5,))), (effect,)),
+    )
+    fields = {f: getattr(spec, f) for f in spec.__dataclass_fields__}
+    return Spec(**{**fields, "variables": (noise, *spec.variables), "actions": (*actions, *spec.actions)})
