@@ -15,6 +15,7 @@ from sim.model.spec import (
     Delay,
     Effect,
     Immediate,
+    Memory,
     Quantity,
     Rate,
     Spec,
@@ -31,7 +32,12 @@ DELAY_LAWS = (
     Law("lognormal", (1.5, 0.8)),
     Law("hyperexponential", (0.1, 0.2, 0.9, 1.8)),
 )
-INPUT_LAWS = (Law("uniform", (0.2, 2.0)), Law("lognormal", (1.0, 0.5)), Law("beta", (2.0, 3.0)), Law("fixed", (0.7,)))
+INPUT_LAWS = (
+    Law("uniform", (0.2, 2.0)),
+    Law("lognormal", (1.0, 0.5)),
+    Law("beta", (2.0, 3.0)),
+    Law("fixed", (0.7,)),
+)
 AMOUNT_LAWS = (Law("poisson", (1.3,)), Law("choice", (0.0, 0.25, 2.0, 0.75)), Law("uniform", (0.0, 3.0)))
 
 
@@ -41,7 +47,7 @@ def clip(low: int, tree: Expression, high: int) -> Expression:
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> Spec:
+def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easier to follow than its parts
     """A model with every feature now and then: small bounds, speeds of order one, every effect saturating."""
     n_variables = draw(st.integers(1, 4))
     variables = []
@@ -55,6 +61,9 @@ def specs(draw: st.DrawFn) -> Spec:
     amounts = tuple(Quantity(f"a{i}", draw(st.sampled_from(AMOUNT_LAWS))) for i in range(draw(st.integers(0, 1))))
     state = [v.name for v in variables]
 
+    def coin() -> bool:
+        return draw(st.booleans())
+
     def variable() -> str:
         return draw(st.sampled_from(state))
 
@@ -62,13 +71,15 @@ def specs(draw: st.DrawFn) -> Spec:
         name = draw(st.sampled_from(names))
         relation = draw(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]))
         text = f"{name} {relation} {draw(st.integers(0, 3))}"
-        if draw(st.booleans()):
-            text += f" {draw(st.sampled_from(['and', 'or']))} {draw(st.sampled_from(names))} > {draw(st.integers(0, 2))}"
+        if coin():
+            text += (
+                f" {draw(st.sampled_from(['and', 'or']))} {draw(st.sampled_from(names))} > {draw(st.integers(0, 2))}"
+            )
         return parse(text)
 
     def factor() -> Expression:
         value: Expression = Number(draw(st.sampled_from([0.0, 0.25, 0.8, 1.5, 3.0])))
-        if inputs and draw(st.booleans()):
+        if inputs and coin():
             value = Name(draw(st.sampled_from(inputs)).name)
         kind = draw(st.integers(0, 3))
         if kind == 0:
@@ -91,16 +102,19 @@ def specs(draw: st.DrawFn) -> Spec:
     for i in range(n_actions):
         kind = draw(st.sampled_from(["rate", "rate", "rate", "delay", "delay", "calendar", "immediate"]))
         factors = tuple(factor() for _ in range(draw(st.integers(0, 3))))
-        terms = (parse(f"0.1 * {clip_text(variable())}"),) if draw(st.booleans()) else ()
+        terms = (parse(f"0.1 * {clip_text(variable())}"),) if coin() else ()
         clock: Clock
         if kind == "rate":
             base: Expression = Number(draw(st.sampled_from([0.3, 1.0, 2.0])))
-            clock = Rate(Name(inputs[0].name) if inputs and draw(st.booleans()) else base, terms, factors)
+            clock = Rate(Name(inputs[0].name) if inputs and coin() else base, terms, factors)
         elif kind == "delay":
-            scale: Expression = Name(inputs[-1].name) if inputs and draw(st.booleans()) else Number(1.0)
-            memory = draw(st.sampled_from(["enabling", "age", "identical"]))
+            scale: Expression = Name(inputs[-1].name) if inputs and coin() else Number(1.0)
+            memories: tuple[Memory, ...] = ("enabling", "age", "identical")
+            memory = draw(st.sampled_from(memories))
             law = draw(st.sampled_from(DELAY_LAWS))
-            clock = Delay(law, scale, factors[: draw(st.integers(0, 1))], memory, draw(st.sampled_from([0.0, 0.0, 0.3])))
+            clock = Delay(
+                law, scale, factors[: draw(st.integers(0, 1))], memory, draw(st.sampled_from([0.0, 0.0, 0.3]))
+            )
         elif kind == "calendar":
             clock = Calendar(draw(st.sampled_from([0.0, 1.0, 2.5])))
         else:
@@ -111,17 +125,39 @@ def specs(draw: st.DrawFn) -> Spec:
             for name in draw(st.lists(st.sampled_from(state), unique=True, max_size=2)):
                 value = draw(
                     st.sampled_from(
-                        [Number(1.0), Number(-1.0), Number(2.0), parse(f"floor({variable()} / 2)"), Name(variable())]
+                        [
+                            Number(1.0),
+                            Number(-1.0),
+                            Number(2.0),
+                            parse(f"floor({variable()} / 2)"),
+                            Name(variable()),
+                        ]
                         + [Call("floor", (Name(a.name),)) for a in amounts]
                     )
                 )
-                effects.append(Effect(name, draw(st.sampled_from(["add", "set", "at_least", "at_most"])), value, saturate=True))
+                effects.append(
+                    Effect(
+                        name,
+                        draw(st.sampled_from(["add", "set", "at_least", "at_most"])),
+                        value,
+                        saturate=True,
+                    )
+                )
             restarts = (f"act{draw(st.integers(0, n_actions - 1))}",) if draw(st.integers(0, 4)) == 0 else ()
             weight = Number(1.0) if j == 0 else Number(draw(st.sampled_from([0.0, 0.5, 2.0])))
             wanted = TRUE if j == 0 else guard(conditions)
             branches.append(Branch(tuple(effects), weight, wanted, (factor(),) if j else (), restarts))
         held = guard(conditions)
-        actions.append(Action(f"act{i}", f"actor{draw(st.integers(0, 2))}", clock, tuple(branches), held, draw(st.integers(0, 1))))
+        actions.append(
+            Action(
+                f"act{i}",
+                f"actor{draw(st.integers(0, 2))}",
+                clock,
+                tuple(branches),
+                held,
+                draw(st.integers(0, 1)),
+            )
+        )
     terminal = (condition(conditions),) if draw(st.integers(0, 5)) == 0 else ()
     return Spec("random", tuple(variables), tuple(actions), inputs, amounts, (), tuple(milestones), (), (), terminal)
 
@@ -141,3 +177,83 @@ def with_inert_actor(spec: Spec) -> Spec:
     )
     fields = {f: getattr(spec, f) for f in spec.__dataclass_fields__}
     return Spec(**{**fields, "variables": (noise, *spec.variables), "actions": (*actions, *spec.actions)})
+
+
+def conflict(rate: float = 0.05) -> Spec:
+    """A small crisis with every kind of clock, memory, input, amount and effect; ends in war or settlement."""
+    variables = (
+        Variable("x0", 0, 4, 1),
+        Variable("talks", 0, 2, Law("choice", (0.0, 0.5, 1.0, 0.5)), ("closed", "feelers", "open")),
+        Variable("dead", 0, None, 0),
+        Variable("ordered", 0, 1, 0),
+        Variable("settled", 0, 1, 0),
+    )
+    inputs = (Quantity("temper", Law("lognormal", (1.0, 0.4))), Quantity("pace", Law("gamma", (2.0, 2.0))))
+    calmer = "where(talks is open, 0.4, 1)"
+    amounts = (Quantity("losses", Law("poisson", (3.0,), 1.0)),)
+
+    def move(name: str, step: float) -> Effect:
+        return Effect(name, "add", Number(step))
+
+    def set_to(name: str, value: float) -> Effect:
+        return Effect(name, "set", Number(value))
+
+    actions = (
+        Action(
+            "red.escalates",
+            "red",
+            Rate(Number(rate), (parse("0.01 * min(dead, 5)"),), (parse("temper ** x0"), parse(calmer))),
+            (
+                Branch((move("x0", 1.0), Effect("dead", "add", Name("losses"))), Number(2.0)),
+                Branch((set_to("ordered", 1.0),), Name("temper"), parse("ordered is 0")),
+            ),
+            guard=parse("x0 below 4"),
+        ),
+        Action("red.calms", "red", Rate(parse("0.03 * x0")), (Branch((move("x0", -1.0),)),), guard=parse("x0 above 0")),
+        Action(
+            "red.strikes",
+            "red",
+            Delay(Law("weibull", (1.5, 9.0)), memory="identical"),
+            (Branch((Effect("x0", "add", Number(2.0), saturate=True), set_to("ordered", 0.0))),),
+            guard=parse("ordered is 1 and talks below open"),
+        ),
+        Action(
+            "blue.offers",
+            "blue",
+            Delay(Law("lognormal", (8.0, 0.7)), Name("pace"), (parse("1 + 0.5 * x0"),), "age", age=3.0),
+            (Branch((Effect("talks", "at_least", Number(1.0)),), restarts=("go_between.answers",)),),
+            guard=parse("talks below open"),
+        ),
+        Action(
+            "go_between.answers",
+            "go_between",
+            Delay(Law("gamma", (2.0, 5.0)), memory="enabling"),
+            (Branch((set_to("talks", 2.0),), Number(1.0)), Branch((set_to("talks", 0.0),), parse("1 + x0"))),
+            guard=parse("talks is feelers"),
+        ),
+        Action(
+            "go_between.concludes",
+            "go_between",
+            Delay(Law("fixed", (20.0,))),
+            (Branch((set_to("settled", 1.0),)),),
+            guard=parse("talks is open"),
+        ),
+        Action(
+            "calendar.summit",
+            "calendar",
+            Calendar(15.0),
+            (Branch((Effect("talks", "at_least", Number(1.0)),)),),
+            guard=parse("x0 below 4"),
+        ),
+        Action(
+            "red.stands_by",
+            "red",
+            Immediate(),
+            (Branch((set_to("ordered", 0.0),)),),
+            guard=parse("ordered is 1 and talks is open"),
+        ),
+    )
+    milestones = (Condition("bloodshed", parse("dead above 0")), Condition("war", parse("x0 is 4 and bloodshed")))
+    return Spec(
+        "conflict", variables, actions, inputs, amounts, (), milestones, (), (), (parse("war"), parse("settled"))
+    )

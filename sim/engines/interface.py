@@ -122,7 +122,7 @@ class Rows:
 def empty_rows(model: Model, plan: Plan) -> Rows:
     """Rows to be filled in by an engine."""
     n, times = plan.size, len(plan.observe)
-    days = int(math.floor(plan.until)) + 1 if plan.rung is not None else 0
+    days = math.floor(plan.until) + 1 if plan.rung is not None else 0
     return Rows(
         status=np.zeros(n, dtype=np.int8),
         end=np.zeros(n),

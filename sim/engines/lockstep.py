@@ -31,13 +31,14 @@ from sim.engines.interface import (
     day_of,
     empty_rows,
 )
+from sim.engines.layout import Tables
 from sim.model import draws
 from sim.model.arithmetic import log
-from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model, Row
+from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Group, Model, Row
 from sim.model.expressions import Program, evaluate
 
 #: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
-SLOTS: Final = 2_048
+SLOTS: Final = 4_096
 #: Refill once this share of the slots has finished.
 REFILL: Final = 1 / 16
 _AHEAD: Final = 4_096
@@ -56,73 +57,12 @@ def simulate(model: Model, plan: Plan, slots: int = SLOTS) -> Rows:
         return _Lockstep(model, plan, min(slots, plan.size)).run()
 
 
-class _Tables:
-    """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
-
-    def __init__(self, model: Model, plan: Plan, slots: int) -> None:
-        watched = model.watched | set(plan.rung.reads if plan.rung else ())
-        rows, branches = model.rows, [b for _, b in model.branches]
-        self.n_calendar = sum(row.kind == "calendar" for row in rows)
-        self.n_immediate = sum(row.kind == "immediate" for row in rows)
-        self.first_clock = self.n_calendar + self.n_immediate
-        self.n_clocks = len(rows) - self.first_clock
-        self.delays = [i for i in range(self.n_clocks) if rows[self.first_clock + i].kind == "delay"]
-        # Index rows: sum of (value - lower) * stride over the columns a table reads; for tables kept per unit the
-        # strides are multiplied by the number of slots and the slot is added, so that the index is flat.
-        self.indices: dict[tuple[tuple[int, ...], bool], int] = {}
-        self.strides: list[dict[int, int]] = []
-        self.offsets: list[int] = []
-        self.first_index = len(model.variables) + len(model.milestones)
-        groups = [g for row in rows for g in (*row.speed, *([row.guard] if row.guard else []))]
-        for group in groups:
-            key = (group.state, group.per_unit)
-            if group.size and group.state and key not in self.indices:
-                self.indices[key] = self.first_index + len(self.strides)
-                width = slots if group.per_unit else 1
-                self.strides.append({c: s * width for c, s in zip(group.state, group.stride, strict=True)})
-                self.offsets.append(-sum(low * s * width for low, s in zip(group.lower, group.stride, strict=True)))
-        self.n_matrix = self.first_index + len(self.strides)
-        count = len(branches) + 1
-        self.nothing = len(branches)
-        self.moves = np.zeros((self.n_matrix, count), dtype=np.int64)
-        self.touches = np.zeros((len(model.actors), count), dtype=np.bool_)
-        self.general = np.zeros(count, dtype=np.bool_)
-        self.watched = np.zeros(count, dtype=np.bool_)
-        self.restarts = np.zeros(count, dtype=np.bool_)
-        self.users: dict[int, list[tuple[int, int]]] = {
-            c: [(self.first_index + i, s[c]) for i, s in enumerate(self.strides) if c in s] for c in range(self.first_index)
-        }
-        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(self.first_index)}
-        for i, branch in model.branches:
-            self.touches[rows[i].actor, branch.number] = True
-            for column, delta in branch.moves:
-                self.moves[column, branch.number] += delta
-                for index, stride in self.users[column]:
-                    self.moves[index, branch.number] += stride * delta
-                self.touches[self.readers[column], branch.number] = True
-            for target in branch.restarts:
-                self.touches[rows[target].actor, branch.number] = True
-            self.general[branch.number] = bool(branch.effects)
-            self.restarts[branch.number] = bool(branch.restarts)
-            self.watched[branch.number] = bool(set(branch.changes) & watched)
-        self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
-        self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
-        self.actor_of = np.array([row.actor for row in rows[self.first_clock :]], dtype=np.intp)
-        # A row's code is larger the earlier it ranks: the largest code among the rows due is the one that fires.
-        small = len(rows) < np.iinfo(np.uint8).max
-        self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
-        self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
-
-    def clock(self, row: int) -> int:
-        return row - self.first_clock
-
-
 class _Lockstep:
     """The state of a run: matrices with one column per slot."""
 
     def __init__(self, model: Model, plan: Plan, slots: int) -> None:
         self.model, self.plan = model, plan
-        self.tables = _Tables(model, plan, slots)
+        self.tables = Tables(model, plan, slots)
         self.keys = units.keys_for(model, plan.seed)
         self.rows = empty_rows(model, plan)
         self.log_parts: list[tuple[Integers, Floats, Integers, Integers]] = []
@@ -143,17 +83,22 @@ class _Lockstep:
         self.matrix = np.zeros((tables.n_matrix, slots), dtype=np.int64)
         self.inputs = np.zeros((len(model.inputs), slots))
         self.scale = {i: np.zeros(slots) for i, row in enumerate(model.rows) if row.scale is not None}
-        self.unit_tables = {
-            id(g): np.zeros((g.size, slots)) for row in model.rows for g in (*row.speed, *([row.guard] if row.guard else [])) if g.per_unit and g.size
-        }
+        self.unit_tables = {id(g): np.zeros((g.size, slots)) for g in tables.unit_groups}
         self.work = np.ones((tables.n_clocks + 1, slots))
-        self.whole = {i: np.zeros(slots) for i in tables.delays if model.rows[tables.first_clock + i].memory == "identical"}
+        self.whole = {
+            i: np.zeros(slots) for i in tables.delays if model.rows[tables.first_clock + i].memory == "identical"
+        }
         self.speed = np.zeros((tables.n_clocks, slots))
+        self.next_speed = np.zeros((tables.n_clocks, slots))
+        self.moved = np.zeros((tables.n_matrix, slots), dtype=np.int64)
+        self.at_due = np.zeros((n_rows + 1, slots), dtype=tables.codes.dtype)
         # One row more than there are actions: it is never due, and takes the writes of idle slots.
         self.due = np.full((n_rows + 1, slots), np.inf)
         self.count = np.zeros((n_rows + 1, slots), dtype=np.int64)
         self.anchor = np.zeros((len(model.actors), slots))
-        self.held = {i: np.zeros(slots, dtype=np.bool_) for i in tables.delays if model.rows[tables.first_clock + i].watched}
+        self.held = {
+            i: np.zeros(slots, dtype=np.bool_) for i in tables.delays if model.rows[tables.first_clock + i].watched
+        }
         self.last = np.zeros(slots)
         self.instant = np.zeros(slots, dtype=np.int64)
         self.events = np.zeros(slots, dtype=np.int64)
@@ -164,9 +109,9 @@ class _Lockstep:
         self.rung = np.zeros(slots, dtype=np.int64)
 
     # ------------------------------------------------------------------------------------------------- columns
-    def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> units_column:
+    def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> _Columns:
         """Reader of columns for the programs, over all slots or some."""
-        return units_column(self, lanes, amounts or {})
+        return _Columns(self, lanes, amounts or {})
 
     def program(self, program: Program, lanes: Lanes | None = None) -> Floats:
         value = evaluate(program, self.column(lanes))
@@ -174,17 +119,15 @@ class _Lockstep:
 
     def group(self, group: Group) -> Floats | float:
         """Value of a group in every slot (a number where it is the same everywhere)."""
-        if group.size and (group.state or group.per_unit):
-            if not group.state:
-                return self.unit_tables[id(group)][0]
-            index = self.matrix[self.tables.indices[group.state, group.per_unit]]
-            table = self.unit_tables[id(group)].ravel() if group.per_unit else group.table
-            assert table is not None
-            return table.take(index, mode="clip")
-        if group.table is not None:
-            return float(group.table[0])
-        value = self.program(group.program) + 0.0
-        return np.where(value >= 0, value, np.nan)
+        value: Floats
+        if group.size == 0:
+            value = self.program(group.program) + 0.0
+            return np.where(value >= 0, value, np.nan)
+        if not group.state:
+            return self.unit_tables[id(group)][0] if group.table is None else float(group.table[0])
+        table = self.unit_tables[id(group)].ravel() if group.table is None else self.tables.tables[id(group)]
+        value = table.take(self.matrix[self.tables.indices[id(group)]], mode="clip")
+        return value
 
     # ---------------------------------------------------------------------------------------------------- main
     def run(self) -> Rows:
@@ -201,7 +144,9 @@ class _Lockstep:
     def with_log(self) -> Rows:
         if not self.plan.log:
             return self.rows
-        columns = [np.concatenate(part) if part else np.zeros(0) for part in zip(*self.log_parts, strict=True)] or [np.zeros(0)] * 4
+        columns = [np.concatenate(part) if part else np.zeros(0) for part in zip(*self.log_parts, strict=True)] or [
+            np.zeros(0)
+        ] * 4
         order = np.argsort(columns[0], kind="stable")
         position, time, row, branch = (c[order] for c in columns)
         names = {f: getattr(self.rows, f) for f in self.rows.__dataclass_fields__}
@@ -232,14 +177,17 @@ class _Lockstep:
         self.matrix[: len(model.variables), lanes] = self.block_starts[:, block]
         self.matrix[len(model.variables) : tables.first_index, lanes] = 0
         self.rows.start[:, positions] = self.block_starts[:, block]
-        for (_, per_unit), index in tables.indices.items():
-            value = np.full(lanes.size, tables.offsets[index - tables.first_index])
-            for column, stride in tables.strides[index - tables.first_index].items():
-                value = value + stride * self.matrix[column, lanes]
-            self.matrix[index, lanes] = value + lanes if per_unit else value
+        for i, (offset_of, strides) in enumerate(zip(tables.offsets, tables.strides, strict=True)):
+            value = np.full(lanes.size, offset_of)
+            for column, stride in strides.items():
+                value += stride * self.matrix[column, lanes]
+            self.matrix[tables.first_index + i, lanes] = value
+        for index in tables.flat:
+            self.matrix[index, lanes] += lanes
         for i, scale in self.scale.items():
             scale[lanes] = self.block_scales[i][block]
-        self.fill_unit_tables(lanes)
+        for group in tables.unit_groups:
+            self.unit_tables[id(group)][:, lanes] = units.unit_table(model, group, self.inputs[:, lanes])
         self.work[: tables.n_clocks, lanes] = self.block_work[tables.first_clock :, block]
         for i, whole in self.whole.items():
             whole[lanes] = self.work[i, lanes]
@@ -269,55 +217,34 @@ class _Lockstep:
         self.block_scales = units.scales(self.model, self.block_inputs)
         self.block_work = units.first_work(self.model, self.keys, self.plan.histories[numbers], self.block_scales)
 
-    def fill_unit_tables(self, lanes: Lanes) -> None:
-        for row in self.model.rows:
-            for group in (*row.speed, *([row.guard] if row.guard else [])):
-                if id(group) not in self.unit_tables:
-                    continue
-                grid = group.grid()
-                inputs = self.inputs
-                first = self.model.first_input
-
-                def column(c: int, grid: dict[int, Floats] = grid) -> Floats:
-                    return grid[c][:, None] if c in grid else inputs[c - first, lanes][None, :]  # noqa: B023
-
-                value = np.broadcast_to(evaluate(group.program, column), (group.size, lanes.size)) + 0.0
-                self.unit_tables[id(group)][:, lanes] = np.where(value >= 0, value, np.nan)
-
     def shrink(self, keep: Lanes) -> None:
         """Keep only some slots, so that the last long histories do not drag thousands of idle ones along."""
-        old, width = self, keep.size
-        scaled = [(index, self.offset_free(index)) for (_, per_unit), index in self.tables.indices.items() if per_unit]
-        entries = {index: (free[keep]) for index, free in scaled}
-        for name, value in list(vars(old).items()):
+        width = keep.size
+        entries = {index: ((self.matrix[index] - self.lane) // self.width)[keep] for index in self.tables.flat}
+        for name, value in list(vars(self).items()):
             if isinstance(value, np.ndarray) and name not in ("observe", "lane") and not name.startswith("block"):
                 setattr(self, name, np.ascontiguousarray(value[..., keep]))
             elif name in ("scale", "unit_tables", "whole", "held"):
                 setattr(self, name, {k: np.ascontiguousarray(v[..., keep]) for k, v in value.items()})
-        self.tables = _Tables(self.model, self.plan, width)
+        self.tables = Tables(self.model, self.plan, width)
         self.width, self.lane = width, np.arange(width, dtype=np.intp)
         for index, entry in entries.items():
             self.matrix[index] = entry * width + self.lane
-
-    def offset_free(self, index: int) -> Integers:
-        """Table entry behind a flat index of per-unit tables."""
-        entry: Integers = (self.matrix[index] - self.lane) // self.width
-        return entry
 
     # ------------------------------------------------------------------------------------------------- re-time
     def retime(self) -> None:
         """New speeds and due times in every slot. An actor that was not touched gets the bits it had."""
         model, tables = self.model, self.tables
-        speed, old = np.empty_like(self.speed), self.speed
+        speed, old = self.next_speed, self.speed
         for i in range(tables.n_clocks):
             self.row_speed(model.rows[tables.first_clock + i], speed[i])
         for i in tables.delays:
             self.lose_guard(i, old[i], speed[i])
-        anchor = self.anchor.take(tables.actor_of, axis=0)
         due = self.due[tables.first_clock : -1]
         kept = {i: np.where(speed[i] == old[i], due[i], np.nan) for i in tables.delays}
         np.divide(self.work[: tables.n_clocks], speed, out=due)
-        due += anchor
+        for actor, run in tables.runs:
+            due[run] += self.anchor[actor]
         for i, before in kept.items():
             # A delay whose speed did not change keeps its due time to the bit.
             np.copyto(due[i], before, where=before == before)  # noqa: PLR0124 - nan marks "changed"
@@ -325,12 +252,13 @@ class _Lockstep:
             row = model.rows[i]
             holds = self.group(row.guard) if row.guard else 1.0
             self.due[i] = np.where(np.asarray(holds) != 0, self.anchor[row.actor], np.inf)
-        self.speed = speed
+        self.speed, self.next_speed = speed, old
 
     def row_speed(self, row: Row, out: Floats) -> None:
         first = row.speed[0]
         if first.table is not None and first.state:
-            np.take(first.table, self.matrix[self.tables.indices[first.state, False]], out=out, mode="clip")
+            index = self.matrix[self.tables.indices[id(first)]]
+            self.tables.tables[id(first)].take(index, out=out, mode="clip")
         else:
             out[:] = self.group(first)
         for group in row.speed[1:]:
@@ -345,10 +273,9 @@ class _Lockstep:
         """What a delay forgets when its guard stops holding."""
         number = self.tables.first_clock + clock
         row = self.model.rows[number]
-        if row.memory == "age":
+        if row.memory == "age" or row.guard is None:
             return
         if row.watched:
-            assert row.guard is not None
             holds = np.broadcast_to(np.asarray(self.group(row.guard)) != 0, after.shape)
             lost = self.held[clock] & ~holds & (before >= 0)
             self.held[clock] = holds.copy()
@@ -379,7 +306,14 @@ class _Lockstep:
         if np.isnan(time).any():
             self.refuse_speed(np.flatnonzero(np.isnan(time) & self.live))
         alive = self.live & (time <= plan.until) & (time < np.inf)
-        code = ((self.due == time) * tables.codes).max(axis=0)
+        np.equal(
+            self.due,
+            time,
+            out=self.at_due.view(np.bool_) if self.at_due.itemsize == 1 else self.at_due,
+            casting="unsafe",
+        )
+        np.multiply(self.at_due, tables.codes, out=self.at_due)
+        code = self.at_due.max(axis=0)
         fired = np.where(alive, len(model.rows) - code.astype(np.intp), len(model.rows))
         self.pass_time(np.where(self.live, np.where(alive, time, np.inf), -np.inf), time, alive)
         if not alive.all():
@@ -480,10 +414,11 @@ class _Lockstep:
 
     def apply(self, fired: Integers, branch: Integers, time: Floats) -> None:
         """Effects, milestones, work done, and fresh requirements."""
-        tables, model = self.tables, self.model
+        tables = self.tables
         touched = tables.touches.take(branch, axis=1, mode="clip")
-        pending = self.general_effects(fired, branch)
-        self.matrix += tables.moves.take(branch, axis=1, mode="clip")
+        pending = self.general_effects(branch)
+        tables.moves.take(branch, axis=1, out=self.moved, mode="clip")
+        self.matrix += self.moved
         for column, lanes, delta in pending:
             self.move(column, lanes, delta, touched)
         look = tables.watched.take(branch)
@@ -496,21 +431,23 @@ class _Lockstep:
             passed = anchor - self.anchor
             self.anchor = anchor
             work = self.work[: tables.n_clocks]
-            work -= self.speed * passed.take(tables.actor_of, axis=0)
+            done = self.next_speed
+            for actor, run in tables.runs:
+                np.multiply(self.speed[run], passed[actor], out=done[run])
+            work -= done
             # fmax: an infinite speed over no time is no work.
             np.fmax(work, LEAST_WORK, out=work)
         self.freshen(fired, branch)
         if over.size:
             self.finish(over, TERMINAL, time[over])
 
-    def general_effects(self, fired: Integers, branch: Integers) -> list[tuple[int, Lanes, Integers]]:
+    def general_effects(self, branch: Integers) -> list[tuple[int, Lanes, Integers]]:
         """Changes by effects that are no plain moves, all computed from the state before the action."""
         pending: list[tuple[int, Lanes, Integers]] = []
         for number, lanes in self.by(branch, np.flatnonzero(self.tables.general.take(branch))):
             row, found = self.model.branches[number]
             amounts = {c: self.amount(row, c, lanes) for c in found.amounts}
-            for effect in found.effects:
-                pending.append((effect.column, lanes, self.effect(row, found, effect, lanes, amounts)))
+            pending += [(e.column, lanes, self.effect(row, e, lanes, amounts)) for e in found.effects]
         return pending
 
     def amount(self, row: int, column: int, lanes: Lanes) -> Floats:
@@ -518,13 +455,16 @@ class _Lockstep:
         u = draws.uniform(self.keys.amounts[row, column], self.history[lanes], k, draws.REQUIREMENT)
         return self.model.amount_laws[column - self.model.first_amount].quantile(u)
 
-    def effect(self, row: int, branch: BranchRow, effect: EffectRow, lanes: Lanes, amounts: dict[int, Floats]) -> Integers:
+    def effect(self, row: int, effect: EffectRow, lanes: Lanes, amounts: dict[int, Floats]) -> Integers:
         old = self.matrix[effect.column, lanes]
         value = np.broadcast_to(evaluate(effect.value, self.column(lanes, amounts)), (lanes.size,))
         where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
         broken = ~(np.abs(value) < 2.0**53) | (np.floor(value) != value)
         if broken.any():
-            raise SimulationError(f"{where} gives {value[broken][0]!r} where {self.state_of(int(lanes[broken][0]))}; it must be a whole number")
+            raise SimulationError(
+                f"{where} gives {value[broken][0]:g} where {self.state_of(int(lanes[broken][0]))}; "
+                "it must be a whole number below 2^53"
+            )
         number = value.astype(np.int64)
         if effect.kind == "add":
             new = old + number
@@ -563,7 +503,11 @@ class _Lockstep:
         k = count.take(flat)
         k += 1
         count[flat] = k
-        clock = np.where((fired >= tables.first_clock) & (fired < len(model.rows)), fired - tables.first_clock, tables.n_clocks)
+        clock = np.where(
+            (fired >= tables.first_clock) & (fired < len(model.rows)),
+            fired - tables.first_clock,
+            tables.n_clocks,
+        )
         u = draws.uniform(self.keys.rows.take(fired, axis=1), self.history, k.astype(np.uint64), draws.REQUIREMENT)
         place = clock * self.width + self.lane
         self.work.ravel()[place] = np.maximum(-log(1.0 - u), LEAST_WORK)
@@ -587,7 +531,9 @@ class _Lockstep:
         self.speed[self.tables.clock(target), lanes] = -1.0
 
     # ------------------------------------------------------------------------------------------------- watching
-    def look(self, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None = None, *, first: bool = False) -> Lanes:
+    def look(
+        self, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None = None, *, first: bool = False
+    ) -> Lanes:
         """Check milestones, rung and terminal conditions; returns the slots whose history is over."""
         model, plan = self.model, self.plan
         for i, program in enumerate(model.milestone_programs):
@@ -598,7 +544,7 @@ class _Lockstep:
         if plan.rung is not None:
             rung = self.program(plan.rung, lanes).astype(np.int64)
             if first:
-                np.add.at(self.rows.occupancy, (0, rung), 1)
+                np.add.at(self.rows.occupancy[0], rung, 1)
                 self.rung[lanes] = rung
             else:
                 self.count_rung(lanes, rung, time)
@@ -660,13 +606,14 @@ class _Lockstep:
         self.live[lanes] = False
 
 
-class units_column:  # noqa: N801 - a function with memory, not a thing
+class _Columns:
     """Column reader for programs: columns by number, over all slots or some, each converted once."""
 
     def __init__(self, engine: _Lockstep, lanes: Lanes | None, amounts: dict[int, Floats]) -> None:
         self.engine, self.lanes, self.known = engine, lanes, dict(amounts)
 
     def __call__(self, c: int) -> Floats:
+        """Column c, shape (slots,)."""
         if c not in self.known:
             engine, first = self.engine, self.engine.model.first_input
             if c < first:

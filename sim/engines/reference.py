@@ -30,7 +30,7 @@ from sim.engines.interface import (
 )
 from sim.model import draws
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model
-from sim.model.expressions import evaluate, evaluate_scalar
+from sim.model.expressions import evaluate_scalar
 
 #: Requirements drawn ahead for every clock of a replication: one call of the generator instead of many.
 _AHEAD: Final = 16
@@ -41,8 +41,12 @@ NEVER: Final = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: time in days, row of the action, its branch, and (column, old, new) of what changed."""
+    """One thing that happened: in which replication of the plan, on which day, by which row and branch.
 
+    ``changes`` holds (column, old, new) of every effect.
+    """
+
+    position: int
     time: float
     row: int
     branch: BranchRow
@@ -61,12 +65,18 @@ def simulate(model: Model, plan: Plan, listener: Listener | None = None) -> Rows
     keys = units.keys_for(model, plan.seed)
     shape = _Shape(model)
     log: list[tuple[int, float, int, int]] = []
+
+    def keep(event: Event) -> None:
+        log.append((event.position, event.time, event.row, event.branch.number))
+        if listener is not None:
+            listener(event)
+
+    hear = keep if plan.log else listener
     for start in range(0, plan.size, _BLOCK):
         positions = range(start, min(start + _BLOCK, plan.size))
-        block = _Block(model, keys, plan, slice(positions.start, positions.stop))
+        block = _Block(model, shape, keys, plan, slice(positions.start, positions.stop))
         for position in positions:
-            history = _History(model, plan, shape, keys, block, position - start, listener, log if plan.log else None)
-            history.position = position
+            history = _History(model, plan, shape, block, position - start, position=position, listener=hear)
             history.run()
             history.write(rows, position)
     if plan.rung is not None:
@@ -74,7 +84,12 @@ def simulate(model: Model, plan: Plan, listener: Listener | None = None) -> Rows
     if not plan.log:
         return rows
     columns = [np.array(column) for column in zip(*log, strict=True)] if log else [np.zeros(0)] * 4
-    kept = Log(columns[0].astype(np.int64), columns[1].astype(np.float64), columns[2].astype(np.int64), columns[3].astype(np.int64))
+    kept = Log(
+        columns[0].astype(np.int64),
+        columns[1].astype(np.float64),
+        columns[2].astype(np.int64),
+        columns[3].astype(np.int64),
+    )
     return Rows(**{**{f: getattr(rows, f) for f in rows.__dataclass_fields__}, "log": kept})
 
 
@@ -83,20 +98,23 @@ class _Due(simpy.Environment):
 
     def at(self, time: float, rank: int) -> simpy.Event:
         event = simpy.Event(self)
-        event._ok, event._value = True, None  # noqa: SLF001 - triggered, as a Timeout is
+        event._ok, event._value = True, None  # triggered, as a Timeout is
         # Interrupts (priority 0) at the same time come first; then actions by rank.
-        heappush(self._queue, (time, rank + 2, next(self._eid), event))
+        entry: Any = (time, rank + 2, next(self._eid), event)
+        heappush(self._queue, entry)
         return event
 
 
 class _Block:
     """Inputs, starts, scales and first requirements of some replications."""
 
-    def __init__(self, model: Model, keys: units.Keys, plan: Plan, which: slice) -> None:
+    def __init__(self, model: Model, shape: _Shape, keys: units.Keys, plan: Plan, which: slice) -> None:
         self.inputs = units.draw_inputs(model, keys, plan.inputs[which])
         self.starts = units.draw_starts(model, keys, plan.inputs[which])
         self.histories = plan.histories[which]
         self.scales = units.scales(model, self.inputs)
+        self.keys = keys
+        self.tables = {id(g): units.unit_table(model, g, self.inputs).T.tolist() for g in shape.unit_groups}
         count = self.histories.size
         unit = np.repeat(self.histories.astype(np.uint64), _AHEAD)
         k = np.tile(np.arange(_AHEAD, dtype=np.uint64), count)
@@ -141,26 +159,35 @@ class _Shape:
 class _History:
     """One replication: the state, the clocks, and the SimPy processes of the actors."""
 
-    position = 0
-
     def __init__(
-        self, model: Model, plan: Plan, shape: _Shape, keys: units.Keys, block: _Block, place: int,
-        listener: Listener | None, log: list[tuple[int, float, int, int]] | None,
-    ) -> None:  # fmt: skip
-        self.model, self.plan, self.shape, self.keys = model, plan, shape, keys
-        self.listener, self.log = listener, log
+        self,
+        model: Model,
+        plan: Plan,
+        shape: _Shape,
+        block: _Block,
+        place: int,
+        *,
+        position: int,
+        listener: Listener | None,
+    ) -> None:
+        self.model, self.plan, self.shape, self.keys = model, plan, shape, block.keys
+        self.position, self.listener = position, listener
         self.unit = int(block.histories[place])
         self.drawn = [block.work[i][place] for i in range(len(model.rows))]
         self.scale = {i: float(s[place]) for i, s in block.scales.items()}
         self.inputs: list[float] = block.inputs[:, place].tolist()
         self.start: list[int] = block.starts[:, place].tolist()
         self.state: list[int] = [*self.start, *([0] * len(model.milestones))]
-        self.values: list[float] = [*(float(s) for s in self.state), *self.inputs, *([0.0] * len(model.amounts))]
+        self.values: list[float] = [
+            *(float(s) for s in self.state),
+            *self.inputs,
+            *([0.0] * len(model.amounts)),
+        ]
         self.index = list(shape.offsets)
         for column, value in enumerate(self.state):
             for slot, stride in shape.users[column]:
                 self.index[slot] += stride * value
-        self.tables = shape.tables if not shape.unit_groups else {**shape.tables, **self.unit_tables()}
+        self.tables = {**shape.tables, **{g: table[place] for g, table in block.tables.items()}}
         rows = model.rows
         self.count = [0] * len(rows)
         self.work = [drawn[0] if drawn else 1.0 for drawn in self.drawn]
@@ -179,16 +206,6 @@ class _History:
         self.integral = [0.0] * len(plan.integrals)
         self.integrals: list[list[float]] = []
         self.rungs: list[tuple[float, int]] = []
-
-    def unit_tables(self) -> dict[int, list[float]]:
-        tables = {}
-        for group in self.shape.unit_groups:
-            grid = group.grid()
-            value = np.broadcast_to(
-                evaluate(group.program, lambda c, grid=grid: grid[c] if c in grid else np.float64(self.values[c])), (group.size,)
-            )  # type: ignore[misc]
-            tables[id(group)] = np.where(value + 0.0 >= 0, value + 0.0, np.nan).tolist()
-        return tables
 
     # ------------------------------------------------------------------------------------------------ processes
     def run(self) -> None:
@@ -246,10 +263,8 @@ class _History:
             if target != row and self.model.rows[target].kind in ("rate", "delay"):
                 self.count[target] += 1
                 self.fresh.add(target)
-        if self.log is not None:
-            self.log.append((self.position, time, row, branch.number))
         if self.listener is not None:
-            self.listener(Event(time, row, branch, tuple(changes)))
+            self.listener(Event(self.position, time, row, branch, tuple(changes)))
         if self.over:
             return
         self.wake(found.actor, branch, [*(c for c, old, new in changes if old != new), *flags])
@@ -307,9 +322,13 @@ class _History:
         value = evaluate_scalar(effect.value, self.values)
         where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
         if not abs(value) < 2.0**53 or math.floor(value) != value:
-            raise SimulationError(f"{where} gives {value!r} where {self.described()}; it must be a whole number")
+            raise SimulationError(
+                f"{where} gives {value:g} where {self.described()}; it must be a whole number below 2^53"
+            )
         number = int(value)
-        new = {"add": old + number, "set": number, "at_least": max(old, number), "at_most": min(old, number)}[effect.kind]
+        new = {"add": old + number, "set": number, "at_least": max(old, number), "at_most": min(old, number)}[
+            effect.kind
+        ]
         if effect.lower <= new <= effect.upper:
             return new
         if not effect.saturate:
@@ -348,7 +367,8 @@ class _History:
     def group(self, group: Group) -> float:
         """Value of a group of factors in the present state."""
         if group.size:
-            return self.tables[id(group)][self.index[self.shape.indices[group.state]]]
+            entry: float = self.tables[id(group)][self.index[self.shape.indices[group.state]]]
+            return entry
         value = evaluate_scalar(group.program, self.values) + 0.0
         return value if value >= 0 else math.nan
 
@@ -383,7 +403,12 @@ class _History:
                 if before > 0:
                     left = self.work[i] - before * passed
                     self.work[i] = left if left > LEAST_WORK else LEAST_WORK
-                if row.kind == "delay" and row.memory != "age" and self.loses(i, before, speed):
+                if (
+                    row.kind == "delay"
+                    and row.memory != "age"
+                    and row.guard is not None
+                    and self.loses(i, before, speed)
+                ):
                     if row.memory == "identical":
                         self.work[i] = self.whole[i]
                     else:
@@ -403,7 +428,8 @@ class _History:
         row = self.model.rows[i]
         if not row.watched:
             return before > 0 and speed == 0
-        holds = row.guard is None or self.group(row.guard) != 0
+        assert row.guard is not None
+        holds = self.group(row.guard) != 0
         lost = self.held[i] and not holds and before >= 0
         self.held[i] = holds
         return lost
@@ -413,7 +439,12 @@ class _History:
         drawn, k = self.drawn[i], self.count[i]
         if k >= len(drawn):
             more = np.arange(len(drawn), max(2 * len(drawn), k + 1), dtype=np.uint64)
-            u = draws.uniform(self.keys.rows[:, [i]], np.full(more.size, self.unit, dtype=np.uint64), more, draws.REQUIREMENT)
+            u = draws.uniform(
+                self.keys.rows[:, [i]],
+                np.full(more.size, self.unit, dtype=np.uint64),
+                more,
+                draws.REQUIREMENT,
+            )
             scale = np.full(more.size, self.scale[i]) if i in self.scale else None
             drawn.extend(units.requirement(self.model, i, u, scale, first=False).tolist())
         return drawn[k]
@@ -441,7 +472,11 @@ class _History:
 
     def write(self, rows: Rows, position: int) -> None:
         """Put this replication into its place in the results."""
-        rows.status[position], rows.end[position], rows.culprit[position] = self.status, self.end, self.culprit
+        rows.status[position], rows.end[position], rows.culprit[position] = (
+            self.status,
+            self.end,
+            self.culprit,
+        )
         rows.events[position], rows.saturations[position] = self.events, self.saturations
         rows.milestones[:, position] = self.reached
         rows.start[:, position] = self.start
@@ -459,5 +494,3 @@ class _History:
                 rows.occupancy[day, rung] += 1
                 if before is not None:
                     rows.occupancy[day, before] -= 1
-
-

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sim.model import draws
 from sim.model.arithmetic import Floats, log
-from sim.model.compiled import LEAST_WORK, Model
+from sim.model.compiled import LEAST_WORK, Group, Model
 from sim.model.draws import Words
 from sim.model.expressions import evaluate
 from sim.model.laws import Law
@@ -104,3 +104,14 @@ def first_work(model: Model, keys: Keys, histories: Integers, scale: dict[int, F
             u = draws.uniform(keys.rows[:, [i]], unit, 0, draws.REQUIREMENT)
             result[i] = requirement(model, i, u, scale.get(i), first=True)
     return result
+
+
+def unit_table(model: Model, group: Group, inputs: Floats) -> Floats:
+    """Table of a group that reads inputs: shape (entries, n) for inputs of shape (inputs, n); nan is no speed."""
+    grid, first = group.grid(), model.first_input
+
+    def column(c: int) -> Floats:
+        return grid[c][:, None] if c in grid else inputs[c - first][None, :]
+
+    value = np.broadcast_to(evaluate(group.program, column), (group.size, inputs.shape[1])) + 0.0
+    return np.where(value >= 0, value, np.nan)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product as cartesian
 from typing import Final, Literal
@@ -20,6 +20,7 @@ import numpy as np
 from sim.model import laws
 from sim.model.arithmetic import Floats
 from sim.model.expressions import (
+    OPERATIONS,
     TRUE,
     Call,
     Column,
@@ -37,7 +38,7 @@ from sim.model.expressions import (
 )
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law
-from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Immediate, Memory, Rate, Spec
+from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Memory, Rate, Spec
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
 RULES_VERSION: Final = 1
@@ -127,7 +128,8 @@ class Row:
 
     ``speed`` is multiplied left to right. ``guarded``: the speed is to be set to 0 where ``guard`` fails (the guard
     is not part of the first table, or some other group has no meaning there). ``proven``: the speed is certain to be
-    a number in 0 … MAX_SPEED wherever the guard holds, so that no check is needed while running.
+    a number in 0 … MAX_SPEED wherever the guard holds, so that no check is needed while running. ``accelerated``: a
+    delay whose speed may be 0 while its guard holds.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Row:
     speed: tuple[Group, ...]
     guarded: bool
     proven: bool
+    accelerated: bool
     law: Law | None
     scale: Program | None
     memory: Memory
@@ -147,7 +150,7 @@ class Row:
     @property
     def watched(self) -> bool:
         """Whether the guard has to be followed apart from the speed, because its loss means more than a pause."""
-        return self.kind == "delay" and self.memory != "age" and (self.guarded or len(self.speed) > 1)
+        return self.kind == "delay" and self.memory != "age" and self.guard is not None and self.accelerated
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,25 +233,37 @@ class _Compiler:
         self.first_amount = self.first_input + len(spec.inputs)
         self.lower = [v.lower for v in spec.variables] + [0] * len(spec.milestones)
         self.upper = [OPEN if v.upper is None else v.upper for v in spec.variables] + [1] * len(spec.milestones)
-        self.box = {i: Range(float(low), float(high)) for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))}
+        self.box = {
+            i: Range(float(low), float(high)) for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))
+        }
         for i, quantity in enumerate((*spec.inputs, *spec.amounts)):
             u = np.array([2.0**-53, 1.0 - 2.0**-53])
             ends = quantity.law.quantile(u)
             self.box[self.first_input + i] = Range(float(ends.min()), float(ends.max()))
 
     # ---- names
-    def bind(self, tree: Expression, where: str, allowed: Literal["state", "inputs", "all", "only inputs"]) -> Expression:
+    def bind(
+        self, tree: Expression, where: str, allowed: Literal["state", "inputs", "all", "only inputs"]
+    ) -> Expression:
         try:
             bound = bind(tree, self.meanings, self.levels)
         except ExpressionError as error:
             raise ModelError(f"{where}: {error}") from None
-        limits = {"state": (0, self.first_input), "inputs": (0, self.first_amount), "only inputs": (self.first_input, self.first_amount)}
+        limits = {
+            "state": (0, self.first_input),
+            "inputs": (0, self.first_amount),
+            "only inputs": (self.first_input, self.first_amount),
+        }
         low, high = limits.get(allowed, (0, len(self.lower) + 10**9))
         for column in columns(bound):
             if not low <= column < high:
                 names = [*self.meanings]
                 name = next(n for n in names if self.meanings[n] == Column(column))
-                what = {"state": "state and milestones", "inputs": "state, milestones and inputs", "only inputs": "inputs"}[allowed]
+                what = {
+                    "state": "state and milestones",
+                    "inputs": "state, milestones and inputs",
+                    "only inputs": "inputs",
+                }[allowed]
                 raise ModelError(f"{where}: {name!r} may not be read here; only {what} may")
         return bound
 
@@ -275,7 +290,15 @@ class _Compiler:
             stride.append(step)
             step *= self.upper[column] - self.lower[column] + 1
         whole = tree if guard is None else Call("where", (guard, tree, Number(0.0)))
-        shape = Group(compile_program(whole), state, tuple(self.lower[c] for c in state), tuple(reversed(stride)), size, None, per_unit)
+        shape = Group(
+            compile_program(whole),
+            state,
+            tuple(self.lower[c] for c in state),
+            tuple(reversed(stride)),
+            size,
+            None,
+            per_unit,
+        )
         if size == 0 or per_unit:
             return shape
         table = np.broadcast_to(evaluate(shape.program, shape.grid().__getitem__), (size,)) + 0.0
@@ -309,14 +332,8 @@ class _Compiler:
         if not made:
             made.append(self.group([Number(1.0)]))
         rest = made[1:] if inside else made
-        guarded = guard != TRUE and (not inside or not all(self.harmless(g, fixed + uncertain) for g in rest))
+        guarded = guard != TRUE and (not inside or not all(self.sound(g)[0] for g in rest))
         return tuple(made), guarded
-
-    def harmless(self, group: Group, _: Sequence[Expression]) -> bool:
-        """Whether a group is a number >= 0 in every state, whatever the guard says."""
-        if group.table is not None:
-            return bool(np.isfinite(group.table).all())
-        return self.sound(group)[0]
 
     def sound(self, group: Group) -> tuple[bool, float]:
         """Whether a group is certain to be a number >= 0, and its largest value."""
@@ -333,7 +350,10 @@ class _Compiler:
         clock = action.clock
         speed: tuple[Group, ...] = ()
         guarded, proven, kind = False, True, "immediate"
-        law, scale, memory, age, time = None, None, "enabling", 0.0, 0.0
+        law: Law | None = None
+        scale: Program | None = None
+        memory: Memory = "enabling"
+        age = time = 0.0
         if isinstance(clock, Rate | Delay):
             factors = [self.bind(f, f"{where}: factor", "inputs") for f in clock.factors]
             if isinstance(clock, Rate):
@@ -347,11 +367,15 @@ class _Compiler:
                 if law.discrete and age > 0:
                     raise ModelError(f"{where}: a delay with a discrete law cannot be running already (since)")
                 if age < 0:
-                    raise ModelError(f"{where}: the clock starts {-age:g} days after the run; `since` must lie before it")
+                    raise ModelError(
+                        f"{where}: the clock starts {-age:g} days after the run; `since` must lie before it"
+                    )
                 scale_tree = self.bind(clock.scale, f"{where}: scale of the delay", "only inputs")
                 scale = compile_program(scale_tree)
                 if range_of(scale_tree, self.box).low <= 0 and not isinstance(scale_tree, Number):
-                    raise ModelError(f"{where}: the scale of the delay may be 0 or negative; use an input that is positive")
+                    raise ModelError(
+                        f"{where}: the scale of the delay may be 0 or negative; use an input that is positive"
+                    )
                 low, _ = laws.support_of(law)
                 if low < 0:
                     raise ModelError(f"{where}: {law.family}{law.parameters} can be negative ({low:g}); a delay cannot")
@@ -373,6 +397,7 @@ class _Compiler:
             speed=speed,
             guarded=guarded,
             proven=proven,
+            accelerated=isinstance(clock, Delay) and bool(clock.factors),
             law=law,
             scale=scale,
             memory=memory,
@@ -405,7 +430,15 @@ class _Compiler:
                 continue
             whole = is_whole(value, lambda c: c < self.first_input)
             effects.append(
-                EffectRow(index, effect.kind, compile_program(value), self.lower[index], self.upper[index], effect.saturate, whole)
+                EffectRow(
+                    index,
+                    effect.kind,
+                    compile_program(value),
+                    self.lower[index],
+                    self.upper[index],
+                    effect.saturate,
+                    whole,
+                )
             )
         return BranchRow(
             number=number,
@@ -430,7 +463,9 @@ class _Compiler:
             raise ModelError(f"{where}: restart of an unknown action {name!r}{nearest(name, known)}")
         return known.index(name)
 
-    def plain_move(self, where: str, kind: str, index: int, value: Expression, holds: Expression, *, saturate: bool) -> int | None:
+    def plain_move(
+        self, where: str, kind: str, index: int, value: Expression, holds: Expression, *, saturate: bool
+    ) -> int | None:
         """The one amount by which a constant effect moves its variable, if it is certain; else None.
 
         Raises ModelError with a witness when the effect leaves the bounds in a state that the guard allows.
@@ -439,6 +474,8 @@ class _Compiler:
             return None
         step = int(value.value)
         low, high = self.lower[index], self.upper[index]
+        if kind == "add" and step >= 0 and high == OPEN:
+            return step
         if kind == "add" and (not saturate or high - low > _PROOF_LIMIT):
             # Only values near the end the effect moves towards can leave the bounds.
             near = range(low, min(low - step, high + 1)) if step < 0 else range(max(high - step + 1, low), high + 1)
@@ -447,20 +484,21 @@ class _Compiler:
             leaving = [old for old in near if not self.excluded(holds, index, old)]
             if not leaving:
                 return step
-            return self.refuse(where, index, leaving, holds, step) if not saturate else None
+            if not saturate:
+                self.refuse(where, index, leaving, holds, step)
+            return None
         if high - low > _PROOF_LIMIT:
             return None
         values = [old for old in range(low, high + 1) if not self.excluded(holds, index, old)]
-        new = {
-            "add": lambda old: old + step,
-            "set": lambda _: step,
-            "at_least": lambda old: max(old, step),
-            "at_most": lambda old: min(old, step),
-        }[kind]
-        outside = [old for old in values if not low <= new(old) <= high]
+        moved = [
+            (old, {"add": old + step, "set": step, "at_least": max(old, step), "at_most": min(old, step)}[kind])
+            for old in values
+        ]
+        outside = [old for old, new in moved if not low <= new <= high]
         if outside and not saturate:
-            return self.refuse(where, index, outside, holds, step)
-        deltas = {new(old) - old for old in values}
+            self.refuse(where, index, outside, holds, step)
+            return None
+        deltas = {new - old for old, new in moved}
         return deltas.pop() if len(deltas) == 1 and not outside else 0 if not values else None
 
     def excluded(self, holds: Expression, index: int, old: int) -> bool:
@@ -497,8 +535,6 @@ class _Compiler:
 def _tree_of(program: Program) -> Expression:
     """The tree a postfix program came from."""
     stack: list[Expression] = []
-    from sim.model.expressions import OPERATIONS  # noqa: PLC0415
-
     for operation, argument in program.code:
         if operation == "number":
             stack.append(Number(argument))
@@ -577,7 +613,12 @@ def _with_restarts(row: Row, place: dict[int, int]) -> Row:
     if not any(b.restarts for b in row.branches):
         return row
     branches = tuple(
-        BranchRow(**{**{f: getattr(b, f) for f in b.__dataclass_fields__}, "restarts": tuple(place[i] for i in b.restarts)})
+        BranchRow(
+            **{
+                **{f: getattr(b, f) for f in b.__dataclass_fields__},
+                "restarts": tuple(place[i] for i in b.restarts),
+            }
+        )
         for b in row.branches
     )
     return Row(**{**{f: getattr(row, f) for f in row.__dataclass_fields__}, "branches": branches})
@@ -637,6 +678,3 @@ def _digest(model: Model) -> str:
     for law in used:
         digest.update(laws.digest_of(law))
     return digest.hexdigest()
-
-
-Evaluator = Callable[[int], Floats]

@@ -34,16 +34,19 @@ def philox(even: Words, odd: Words, key: Words) -> tuple[Words, Words]:
     with 32-bit values. Returns output words (0, 2) and (1, 3). Inputs are left alone.
     """
     key = key.copy()
+    product, spare, high = np.empty_like(key), np.empty_like(key), np.empty_like(key)
+    even = even.copy()
     for turn in range(_ROUNDS):
         if turn:
             # Only the low 32 bits of the running key matter: everything is masked after the exclusive or.
             key += _WEYL
-        product = even * _MULTIPLIERS
-        even = product >> _32
-        even = even[::-1] ^ odd
+        np.multiply(even, _MULTIPLIERS, out=product)
+        np.right_shift(product, _32, out=high)
+        np.bitwise_xor(high[::-1], odd, out=even)
         even ^= key
         even &= _LOW
         odd = product[::-1]
+        product, spare = spare, product
     return even, odd & _LOW
 
 
@@ -83,7 +86,7 @@ def uniform(key: Words, unit: Words, k: Words | int, purpose: int) -> NDArray[np
     even, odd = philox(even, odd, np.broadcast_to(key, even.shape))
     bits = even[0] | (odd[0] << _32)
     bits >>= _12
-    result = bits.astype(np.float64)
+    result: NDArray[np.float64] = bits.astype(np.float64)
     result += 0.5
     result *= 2.0**-52
     return result

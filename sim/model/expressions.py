@@ -90,6 +90,10 @@ def _truth(x: Any) -> Any:
     return np.asarray(x, dtype=np.float64)
 
 
+def _where(c: Floats, a: Floats, b: Floats) -> Floats:
+    return np.where(c != 0, a, b)
+
+
 def _mod(a: Floats, b: Floats) -> Floats:
     return a - b * np.floor(a / b)
 
@@ -137,7 +141,7 @@ OPERATIONS: Final[dict[str, tuple[int, Vector, Scalar]]] = {
     "ceil": (1, np.ceil, lambda a: float(math.ceil(a)) if math.isfinite(a) else a),
     "min": (2, np.minimum, _minimum_scalar),
     "max": (2, np.maximum, _maximum_scalar),
-    "where": (3, lambda c, a, b: np.where(c != 0, a, b), lambda c, a, b: a if c != 0 else b),
+    "where": (3, _where, lambda c, a, b: a if c != 0 else b),
 }
 
 # ------------------------------------------------------------------------------------------------------- parsing
@@ -410,7 +414,20 @@ def is_whole(tree: Expression, whole_columns: Callable[[int], bool]) -> bool:
     if isinstance(tree, Column):
         return whole_columns(tree.index)
     assert isinstance(tree, Call)
-    if tree.operation in ("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "floor", "ceil", "floordiv"):
+    if tree.operation in (
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "eq",
+        "ne",
+        "and",
+        "or",
+        "not",
+        "floor",
+        "ceil",
+        "floordiv",
+    ):
         return True
     if tree.operation == "pow":
         base, exponent = tree.arguments

@@ -126,7 +126,11 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
     if operation in ("div", "floordiv"):
         if b.low <= 0 <= b.high:
             return ANYTHING
-        quotients = [x / y if math.isfinite(x) or math.isfinite(y) else math.nan for x in (a.low, a.high) for y in (b.low, b.high)]
+        quotients = [
+            x / y if math.isfinite(x) or math.isfinite(y) else math.nan
+            for x in (a.low, a.high)
+            for y in (b.low, b.high)
+        ]
         result = _hull(quotients, undefined)
         return _floor(result) if operation == "floordiv" else result
     if operation == "mod":
@@ -144,7 +148,9 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
     if operation == "exp":
         return _hull([arithmetic.exp_scalar(a.low), arithmetic.exp_scalar(a.high)], undefined)
     if operation == "log":
-        return _hull([arithmetic.log_scalar(a.low), arithmetic.log_scalar(a.high)], undefined) if a.low >= 0 else ANYTHING
+        return (
+            _hull([arithmetic.log_scalar(a.low), arithmetic.log_scalar(a.high)], undefined) if a.low >= 0 else ANYTHING
+        )
     if operation == "sqrt":
         return _hull([math.sqrt(a.low), math.sqrt(a.high)], undefined) if a.low >= 0 else ANYTHING
     if operation == "pow":

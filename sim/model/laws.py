@@ -102,7 +102,11 @@ def _check(law: Law) -> None:
     if law.family == "uniform":
         _require(p[0] <= p[1], law, "low must not exceed high")
     elif law.family in ("exponential", "poisson"):
-        _require(p[0] > 0 and (law.family != "poisson" or p[0] <= 500), law, "the mean must be positive (poisson: at most 500)")
+        _require(
+            p[0] > 0 and (law.family != "poisson" or p[0] <= 500),
+            law,
+            "the mean must be positive (poisson: at most 500)",
+        )
     elif law.family == "lognormal":
         _require(p[0] > 0 and 0 <= p[1] <= 15, law, "median must be positive and sigma in 0 … 15")
     elif law.family in ("gamma", "weibull"):
@@ -113,7 +117,11 @@ def _check(law: Law) -> None:
         _require(0 < p[0] <= 500 and p[1] > 0, law, "mean must be in 0 … 500 and size positive")
     elif law.family in ("choice", "hyperexponential"):
         weights = p[1::2] if law.family == "choice" else p[0::2]
-        _require(min(weights) >= 0 and abs(sum(weights) - 1.0) <= 1e-9, law, "the weights must be >= 0 and sum to 1")
+        _require(
+            min(weights) >= 0 and abs(sum(weights) - 1.0) <= 1e-9,
+            law,
+            "the weights must be >= 0 and sum to 1",
+        )
         if law.family == "hyperexponential":
             _require(min(p[1::2]) > 0, law, "rates must be positive")
 
@@ -156,7 +164,8 @@ class Quantile:
     def at(self, u: Floats) -> Floats:
         """Quantiles of the uniforms ``u``."""
         if self.kind == "linear":
-            return self.numbers[0] + self.numbers[1] * u
+            straight: Floats = self.numbers[0] + self.numbers[1] * u
+            return straight
         if self.kind == "exponential":
             return -log(1.0 - u)
         if self.kind == "discrete":
@@ -180,7 +189,8 @@ class Quantile:
         if self.kind == "linear":
             low = np.maximum(past, self.numbers[0])
             high = self.numbers[0] + self.numbers[1]
-            return np.maximum(low + (high - low) * u, past)
+            between: Floats = np.maximum(low + (high - low) * u, past)
+            return between
         if self.kind == "discrete":
             raise LawError("a discrete law has no age: use a continuous one for a delay that is running already")
         with np.errstate(divide="ignore"):
@@ -213,9 +223,11 @@ def _build(family: str, shape: tuple[float, ...]) -> Quantile:
     if family in DISCRETE:
         values, cumulative = _discrete(family, shape)
         return Quantile("discrete", values, cumulative)
-    logit = np.arange(INTERVALS + 1) * STEP - LOGIT_END
+    logit: Floats = np.arange(INTERVALS + 1, dtype=np.float64) * STEP - LOGIT_END
     with np.errstate(all="ignore"):
-        x, slope = _CONTINUOUS[family](logit, *shape) if family != "hyperexponential" else _hyperexponential(logit, shape)
+        x, slope = (
+            _CONTINUOUS[family](logit, *shape) if family != "hyperexponential" else _hyperexponential(logit, shape)
+        )
     if _steep(family, shape):
         return _hermite("log_table", log(x), slope / x)
     return _hermite("table", x, slope)
@@ -352,7 +364,8 @@ def _solve(logit: Floats, curve: Curve, low: float, high: float) -> Floats:
     for _ in range(2):
         value, slope = curve(y)
         y = y - (value - logit) / slope
-    return y
+    solved: Floats = y
+    return solved
 
 
 def log_gamma(x: float) -> float:
@@ -395,7 +408,8 @@ def _gamma(logit: Floats, shape: float) -> tuple[Floats, Floats]:
         upper = np.where(small, 1.0 - density * series, density * fraction)
         return log(lower) - log(upper), density / (lower * upper)
 
-    y = _solve(logit, curve, -(LOGIT_END + 10.0) / shape - 5.0, math.log(shape + 60.0 + 12.0 * math.sqrt(shape)))
+    top = arithmetic.log_scalar(shape + 60.0 + 12.0 * math.sqrt(shape))
+    y = _solve(logit, curve, -(LOGIT_END + 10.0) / shape - 5.0, top)
     return exp(y), exp(y) / curve(y)[1]
 
 
@@ -443,13 +457,21 @@ def _hyperexponential(logit: Floats, pairs: tuple[float, ...]) -> tuple[Floats, 
             e = exp(-rate * x)
             # 1 - e^-v without cancellation (Kahan): (1 - e) v / -log e
             v = rate * x
-            small = np.where(e == 1.0, v, (1.0 - e) * v / np.where((e == 1.0) | (e == 0.0), 1.0, -log(np.where(e > 0.0, e, 1.0))))
+            small = np.where(
+                e == 1.0,
+                v,
+                (1.0 - e) * v / np.where((e == 1.0) | (e == 0.0), 1.0, -log(np.where(e > 0.0, e, 1.0))),
+            )
             lower = lower + weight * np.where(e > 0.5, small, 1.0 - e)
             upper = upper + weight * e
             density = density + weight * v * e
         return log(lower) - log(upper), density / (lower * upper)
 
-    y = _solve(logit, curve, -LOGIT_END - math.log(max(rates)) - 5.0, math.log((LOGIT_END + 30.0) / min(rates)))
+    bottom, top = (
+        -LOGIT_END - arithmetic.log_scalar(max(rates)) - 5.0,
+        arithmetic.log_scalar((LOGIT_END + 30.0) / min(rates)),
+    )
+    y = _solve(logit, curve, bottom, top)
     return exp(y), exp(y) / curve(y)[1]
 
 
@@ -475,5 +497,3 @@ def support_of(law: Law) -> tuple[float, float]:
     if law.family in ("fixed", "uniform", "beta", "choice"):
         return float(min(low, high)), float(max(low, high))
     return float(law.shift), math.inf
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sim.model.expressions import TRUE, Expression, Number
+from sim.model.expressions import TRUE, Expression
 from sim.model.laws import Law
 
 Memory = Literal["enabling", "age", "identical"]
@@ -58,7 +58,7 @@ class Delay:
     """
 
     law: Law
-    scale: Expression = Number(1.0)
+    scale: Expression = TRUE
     factors: tuple[Expression, ...] = ()
     memory: Memory = "enabling"
     age: float = 0.0
@@ -97,7 +97,7 @@ class Branch:
     """What may follow an action: chosen with chance proportional to ``weight`` x ``factors`` where ``condition``."""
 
     effects: tuple[Effect, ...] = ()
-    weight: Expression = Number(1.0)
+    weight: Expression = TRUE
     condition: Expression = TRUE
     factors: tuple[Expression, ...] = ()
     restarts: tuple[str, ...] = ()

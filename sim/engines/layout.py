@@ -1,0 +1,152 @@
+"""What the model says, laid out for the gathers of the lockstep engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.engines.interface import Floats, Plan
+from sim.model.compiled import Group, Model
+
+#: Tables of small groups may be spread to this many entries to share an index.
+_LAYOUT_LIMIT: Final = 1_024
+
+
+class Tables:
+    """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
+
+    def __init__(self, model: Model, plan: Plan, slots: int) -> None:  # noqa: PLR0915 - a list of tables
+        watched = model.watched | set(plan.rung.reads if plan.rung else ())
+        rows, branches = model.rows, [b for _, b in model.branches]
+        self.n_calendar = sum(row.kind == "calendar" for row in rows)
+        self.n_immediate = sum(row.kind == "immediate" for row in rows)
+        self.first_clock = self.n_calendar + self.n_immediate
+        self.n_clocks = len(rows) - self.first_clock
+        self.delays = [i for i in range(self.n_clocks) if rows[self.first_clock + i].kind == "delay"]
+        # Index rows: sum of (value - lower) * stride over the columns a table reads; for tables kept per unit the
+        # strides are multiplied by the number of slots and the slot is added, so that the index is flat.
+        self.first_index = len(model.variables) + len(model.milestones)
+        self.indices: dict[int, int] = {}
+        self.tables: dict[int, Floats] = {}
+        self.strides: list[dict[int, int]] = []
+        self.offsets: list[int] = []
+        self.flat: list[int] = []
+        for layout, groups in _layouts(model):
+            index = self.first_index + len(self.strides)
+            width = slots if layout.per_unit else 1
+            self.strides.append({c: s * width for c, s in zip(layout.state, layout.stride, strict=True)})
+            self.offsets.append(-sum(low * s * width for low, s in zip(layout.lower, layout.stride, strict=True)))
+            if layout.per_unit:
+                self.flat.append(index)
+            for group in groups:
+                self.indices[id(group)] = index
+                if group.table is not None:
+                    self.tables[id(group)] = _spread(group, layout)
+        self.n_matrix = self.first_index + len(self.strides)
+        groups = [g for row in rows for g in (*row.speed, *([row.guard] if row.guard else []))]
+        self.unit_groups = [g for g in groups if g.per_unit and g.size]
+        count = len(branches) + 1
+        self.nothing = len(branches)
+        self.moves = np.zeros((self.n_matrix, count), dtype=np.int64)
+        self.touches = np.zeros((len(model.actors), count), dtype=np.bool_)
+        self.general = np.zeros(count, dtype=np.bool_)
+        self.watched = np.zeros(count, dtype=np.bool_)
+        self.restarts = np.zeros(count, dtype=np.bool_)
+        self.users: dict[int, list[tuple[int, int]]] = {
+            c: [(self.first_index + i, s[c]) for i, s in enumerate(self.strides) if c in s]
+            for c in range(self.first_index)
+        }
+        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(self.first_index)}
+        for i, branch in model.branches:
+            self.touches[rows[i].actor, branch.number] = True
+            for column, delta in branch.moves:
+                self.moves[column, branch.number] += delta
+                for index, stride in self.users[column]:
+                    self.moves[index, branch.number] += stride * delta
+                self.touches[self.readers[column], branch.number] = True
+            for target in branch.restarts:
+                self.touches[rows[target].actor, branch.number] = True
+            self.general[branch.number] = bool(branch.effects)
+            self.restarts[branch.number] = bool(branch.restarts)
+            self.watched[branch.number] = bool(set(branch.changes) & watched)
+        self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
+        self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
+        # Runs of neighbouring clocks of one actor: (actor, rows).
+        self.runs: list[tuple[int, slice]] = []
+        for i, row in enumerate(rows[self.first_clock :]):
+            if self.runs and self.runs[-1][0] == row.actor:
+                self.runs[-1] = (row.actor, slice(self.runs[-1][1].start, i + 1))
+            else:
+                self.runs.append((row.actor, slice(i, i + 1)))
+        # A row's code is larger the earlier it ranks: the largest code among the rows due is the one that fires.
+        small = len(rows) < np.iinfo(np.uint8).max
+        self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
+        self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
+
+    def clock(self, row: int) -> int:
+        """Number of a row among the clocks."""
+        return row - self.first_clock
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Columns that index one or more tables, with their strides."""
+
+    state: tuple[int, ...]
+    lower: tuple[int, ...]
+    stride: tuple[int, ...]
+    sizes: tuple[int, ...]
+    per_unit: bool
+
+
+def _layouts(model: Model) -> list[tuple[_Layout, list[Group]]]:
+    """Index rows and the groups that use them.
+
+    Every index row costs a gather and an addition per event, so tables over few variables are spread over a larger
+    set of variables that another table has anyway, or that stays small.
+    """
+    groups = [g for row in model.rows for g in (*row.speed, *([row.guard] if row.guard else []))]
+    fixed = [g for g in groups if g.table is not None and g.state]
+    sizes = [up - low + 1 for up, low in zip(model.upper, model.lower, strict=True)] + [2] * len(model.milestones)
+    lower = [*model.lower, *([0] * len(model.milestones))]
+
+    def entries(state: Iterable[int]) -> int:
+        return math.prod(sizes[c] for c in state)
+
+    sets: list[set[int]] = []
+    for group in sorted(fixed, key=lambda g: -g.size):
+        wanted = set(group.state)
+        for found in sets:
+            if wanted <= found or entries(wanted | found) <= _LAYOUT_LIMIT:
+                found.update(wanted)
+                break
+        else:
+            sets.append(wanted)
+    result: list[tuple[_Layout, list[Group]]] = []
+    for found in sets:
+        state = tuple(sorted(found))
+        stride = tuple(entries(state[i + 1 :]) for i in range(len(state)))
+        shape = _Layout(state, tuple(lower[c] for c in state), stride, tuple(sizes[c] for c in state), per_unit=False)
+        users = [g for g in fixed if set(g.state) <= found]
+        fixed = [g for g in fixed if not set(g.state) <= found]
+        result.append((shape, users))
+    for group in groups:
+        if group.per_unit and group.size and group.state:
+            shape = _Layout(group.state, group.lower, group.stride, tuple(sizes[c] for c in group.state), per_unit=True)
+            result.append((shape, [group]))
+    return [(layout, users) for layout, users in result if users]
+
+
+def _spread(group: Group, layout: _Layout) -> Floats:
+    """The table of a group over the columns of a layout that has more of them."""
+    assert group.table is not None
+    entries = np.arange(math.prod(layout.sizes))
+    where = np.zeros_like(entries)
+    for column, stride, size in zip(layout.state, layout.stride, layout.sizes, strict=True):
+        if column in group.state:
+            where += (entries // stride) % size * group.stride[group.state.index(column)]
+    return group.table[where]
