@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.engines.interface import Floats, Plan
-from sim.model.compiled import Group, Model
+from sim.engines.interface import Floats, Integers, Plan
+from sim.model.compiled import EffectRow, Group, Model
 
 #: Tables of small groups may be spread to this many entries to share an index.
 _LAYOUT_LIMIT: Final = 1_024
@@ -53,7 +54,9 @@ class Tables:
         self.nothing = len(branches)
         self.moves = np.zeros((self.n_matrix, count), dtype=np.int64)
         self.touches = np.zeros((len(model.actors), count), dtype=np.bool_)
-        self.general = np.zeros(count, dtype=np.bool_)
+        # Effects by constants, tabulated by column; the others are computed branch by branch.
+        self.settled: dict[int, Settled] = {}
+        self.general: dict[int, list[EffectRow]] = {}
         self.watched = np.zeros(count, dtype=np.bool_)
         self.restarts = np.zeros(count, dtype=np.bool_)
         self.users: dict[int, list[tuple[int, int]]] = {
@@ -70,7 +73,9 @@ class Tables:
                 self.touches[self.readers[column], branch.number] = True
             for target in branch.restarts:
                 self.touches[rows[target].actor, branch.number] = True
-            self.general[branch.number] = bool(branch.effects)
+            general = [effect for effect in branch.effects if not self.settle(effect, branch.number, count)]
+            if general:
+                self.general[branch.number] = general
             self.restarts[branch.number] = bool(branch.restarts)
             self.watched[branch.number] = bool(set(branch.changes) & watched)
         self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
@@ -87,9 +92,49 @@ class Tables:
         self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
         self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
 
+    def settle(self, effect: EffectRow, branch: int, count: int) -> bool:
+        """Tabulate an effect whose result is certain to stay within bounds or saturates; False if it is not one."""
+        value = effect.value.constant
+        if value is None or value != math.floor(value) or (effect.kind == "add" and not effect.saturate):
+            return False
+        number = int(value)
+        inside = effect.lower <= number <= effect.upper
+        if effect.kind != "add" and not inside and not (effect.saturate and effect.kind == "set"):
+            return False
+        table = self.settled.setdefault(effect.column, Settled.empty(count))
+        table.member[branch] = True
+        table.counted[branch] = effect.kind in ("add", "set")
+        table.keep[branch] = effect.kind != "set"
+        table.shift[branch] = number if effect.kind in ("add", "set") else 0
+        table.low[branch] = max(number, effect.lower) if effect.kind == "at_least" else effect.lower
+        table.high[branch] = min(number, effect.upper) if effect.kind == "at_most" else effect.upper
+        return True
+
     def clock(self, row: int) -> int:
         """Number of a row among the clocks."""
         return row - self.first_clock
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Effects by constants on one column: new = clip(old * keep + shift, low, high), an entry per branch.
+
+    ``counted``: a value that had to be clipped counts as saturated.
+    """
+
+    member: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    keep: Integers
+    shift: Integers
+    low: Integers
+    high: Integers
+
+    @staticmethod
+    def empty(count: int) -> Settled:
+        """A table in which no branch does anything."""
+        flags = (np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_))
+        numbers = [np.zeros(count, dtype=np.int64) for _ in range(4)]
+        return Settled(*flags, *numbers)
 
 
 @dataclass(frozen=True)

@@ -444,10 +444,21 @@ class _Lockstep:
     def general_effects(self, branch: Integers) -> list[tuple[int, Lanes, Integers]]:
         """Changes by effects that are no plain moves, all computed from the state before the action."""
         pending: list[tuple[int, Lanes, Integers]] = []
-        for number, lanes in self.by(branch, np.flatnonzero(self.tables.general.take(branch))):
-            row, found = self.model.branches[number]
-            amounts = {c: self.amount(row, c, lanes) for c in found.amounts}
-            pending += [(e.column, lanes, self.effect(row, e, lanes, amounts)) for e in found.effects]
+        for column, table in self.tables.settled.items():
+            lanes = np.flatnonzero(table.member.take(branch))
+            if lanes.size:
+                chosen = branch[lanes]
+                old = self.matrix[column, lanes]
+                new = old * table.keep[chosen] + table.shift[chosen]
+                within = np.minimum(np.maximum(new, table.low[chosen]), table.high[chosen])
+                self.saturations[lanes] += (within != new) & table.counted[chosen]
+                pending.append((column, lanes, within - old))
+        for number, effects in self.tables.general.items():
+            lanes = np.flatnonzero(branch == number)
+            if lanes.size:
+                row, found = self.model.branches[number]
+                amounts = {c: self.amount(row, c, lanes) for c in found.amounts}
+                pending += [(e.column, lanes, self.effect(row, e, lanes, amounts)) for e in effects]
         return pending
 
     def amount(self, row: int, column: int, lanes: Lanes) -> Floats:
