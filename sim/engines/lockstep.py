@@ -190,7 +190,8 @@ class _Lockstep:
             self.unit_tables[id(group)][:, lanes] = units.unit_table(model, group, self.inputs[:, lanes])
         self.work[: tables.n_clocks, lanes] = self.block_work[tables.first_clock :, block]
         for i, whole in self.whole.items():
-            whole[lanes] = self.work[i, lanes]
+            # The age of a clock that runs already was worked off once; starting again, it is all to be done.
+            whole[lanes] = self.work[i, lanes] + model.rows[tables.first_clock + i].age
         self.speed[:, lanes] = -1.0  # differs from any speed: every due time is new
         for held in self.held.values():
             held[lanes] = False

@@ -191,7 +191,8 @@ class _History:
         rows = model.rows
         self.count = [0] * len(rows)
         self.work = [drawn[0] if drawn else 1.0 for drawn in self.drawn]
-        self.whole = list(self.work)
+        # The age of a clock that runs already was worked off once; starting again, it is all to be done.
+        self.whole = [work + row.age for work, row in zip(self.work, rows, strict=True)]
         self.speed = [-1.0] * len(rows)
         self.held = [False] * len(rows)
         self.due = [row.time if row.kind == "calendar" else NEVER for row in rows]

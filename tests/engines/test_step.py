@@ -177,6 +177,16 @@ def test_a_clock_that_runs_already_has_done_its_age(engine: Engine) -> None:
     assert events(engine, running) == [(1.5, "ultimatum"), (6.5, "ultimatum")]
 
 
+def test_the_same_requirement_from_the_start_includes_the_age(engine: Engine) -> None:
+    again = spec(
+        SWITCH,
+        act("task", fixed(5.0, "identical", 3.5), add("n"), guard=parse("on")),
+        act("off", Calendar(1.0), put("on", 0)),
+        act("on", Calendar(2.0), put("on", 1)),
+    )
+    assert [t for t, name in events(engine, again, 8.0) if name == "task"] == [7.0]
+
+
 def test_effects_read_the_state_before_the_action(engine: Engine) -> None:
     swap = spec(
         {"a": (0, 9, 2), "b": (0, 9, 7)},
