@@ -24,7 +24,6 @@ INTERVALS: Final = 4_096
 #: logit of the largest uniform, 1 - 2**-53.
 LOGIT_END: Final = 36.7368005696771
 STEP: Final = 2.0 * LOGIT_END / INTERVALS
-_TERMS: Final = 400
 _DISCRETE_LIMIT: Final = 4_096
 
 #: family -> names of its parameters, in order. ``hyperexponential`` takes p1, rate1, p2, rate2, …; ``choice`` takes
@@ -347,7 +346,7 @@ def _solve(logit: Floats, curve: Curve, low: float, high: float) -> Floats:
     """
     coarse = logit[::16]
     bottom, top = np.full(coarse.size, low), np.full(coarse.size, high)
-    for _ in range(24):
+    for _ in range(12):
         middle = 0.5 * (bottom + top)
         over = curve(middle)[0] > coarse
         bottom, top = np.where(over, bottom, middle), np.where(over, middle, top)
@@ -381,6 +380,8 @@ def log_gamma(x: float) -> float:
 
 def _gamma(logit: Floats, shape: float) -> tuple[Floats, Floats]:
     front = log_gamma(shape)
+    # Both expansions need more terms the sharper the law; the number depends on the shape alone.
+    terms = 60 + math.ceil(9.0 * math.sqrt(shape))
 
     def curve(y: Floats) -> tuple[Floats, Floats]:
         x = exp(y)
@@ -389,7 +390,7 @@ def _gamma(logit: Floats, shape: float) -> tuple[Floats, Floats]:
         xs = np.where(small, x, 0.5)
         term = np.full_like(x, 1.0 / shape)
         series = term.copy()
-        for n in range(1, _TERMS):
+        for n in range(1, terms):
             term = term * xs / (shape + n)
             series = series + term
         # Lentz's continued fraction for the upper part (Abramowitz & Stegun 6.5.31).
@@ -398,7 +399,7 @@ def _gamma(logit: Floats, shape: float) -> tuple[Floats, Floats]:
         c = np.full_like(x, 1e300)
         d = 1.0 / b
         fraction = d.copy()
-        for n in range(1, _TERMS):
+        for n in range(1, terms):
             a = -n * (n - shape)
             b = b + 2.0
             d = 1.0 / (a * d + b)
@@ -415,13 +416,14 @@ def _gamma(logit: Floats, shape: float) -> tuple[Floats, Floats]:
 
 def _beta(logit: Floats, a: float, b: float) -> tuple[Floats, Floats]:
     front = log_gamma(a + b) - log_gamma(a) - log_gamma(b)
+    terms = 16 + math.ceil(5.0 * math.sqrt(max(a, b)))
 
     def fraction(x: Floats, p: float, q: float) -> Floats:
         # Continued fraction of the incomplete beta function (Abramowitz & Stegun 26.5.8), modified Lentz.
         c = np.ones_like(x)
         d = 1.0 / (1.0 - (p + q) * x / (p + 1.0))
         h = d.copy()
-        for m in range(1, 200):
+        for m in range(1, terms):
             even = m * (q - m) * x / ((p - 1.0 + 2 * m) * (p + 2 * m))
             d = 1.0 / (1.0 + even * d)
             c = 1.0 + even / c
