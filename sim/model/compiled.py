@@ -12,7 +12,6 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import product as cartesian
 from typing import Final, Literal
 
 import numpy as np
@@ -38,6 +37,7 @@ from sim.model.expressions import (
 )
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law
+from sim.model.proofs import OPEN, Bounds, ModelError
 from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Memory, Rate, Spec
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
@@ -46,8 +46,6 @@ RULES_VERSION: Final = 1
 TABLE_LIMIT: Final = 4_096
 #: Largest table of a group that reads inputs, kept per unit.
 UNIT_TABLE_LIMIT: Final = 64
-#: Upper end of an open variable.
-OPEN: Final = 2**62
 #: Work left never falls below this before its clock fires, so that work / 0 is infinite and never undefined.
 LEAST_WORK: Final = 2.0**-1000
 #: A speed above this many per day counts as infinite and ends the replication as ran away.
@@ -56,14 +54,9 @@ MAX_SPEED: Final = 1e9
 MAX_INSTANT: Final = 1_000
 #: More events than this end a replication as ran away.
 MAX_EVENTS: Final = 1_000_000
-_PROOF_LIMIT: Final = 65_536
 
 Kind = Literal["calendar", "immediate", "rate", "delay"]
 _CLASSES: Final[dict[str, int]] = {"calendar": 0, "immediate": 1, "rate": 2, "delay": 2}
-
-
-class ModelError(ValueError):
-    """A model that cannot be: the message holds the place, the value and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +233,8 @@ class _Compiler:
             u = np.array([2.0**-53, 1.0 - 2.0**-53])
             ends = quantity.law.quantile(u)
             self.box[self.first_input + i] = Range(float(ends.min()), float(ends.max()))
+        words = tuple((v.name, v.levels) for v in spec.variables) + tuple((m.name, ()) for m in spec.milestones)
+        self.bounds = Bounds(tuple(self.lower), tuple(self.upper), self.box, words, strict)
 
     # ---- names
     def bind(
@@ -423,7 +418,7 @@ class _Compiler:
             changed.append(index)
             value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "all")
             amounts |= {c for c in columns(value) if c >= self.first_amount}
-            delta = self.plain_move(where, effect.kind, index, value, holds, saturate=effect.saturate)
+            delta = self.bounds.plain_move(where, effect, index, value, holds)
             if delta is not None:
                 if delta:
                     moves.append((index, delta))
@@ -462,74 +457,6 @@ class _Compiler:
         if name not in known:
             raise ModelError(f"{where}: restart of an unknown action {name!r}{nearest(name, known)}")
         return known.index(name)
-
-    def plain_move(
-        self, where: str, kind: str, index: int, value: Expression, holds: Expression, *, saturate: bool
-    ) -> int | None:
-        """The one amount by which a constant effect moves its variable, if it is certain; else None.
-
-        Raises ModelError with a witness when the effect leaves the bounds in a state that the guard allows.
-        """
-        if not isinstance(value, Number) or value.value != math.floor(value.value):
-            return None
-        step = int(value.value)
-        low, high = self.lower[index], self.upper[index]
-        if kind == "add" and step >= 0 and high == OPEN:
-            return step
-        if kind == "add" and (not saturate or high - low > _PROOF_LIMIT):
-            # Only values near the end the effect moves towards can leave the bounds.
-            near = range(low, min(low - step, high + 1)) if step < 0 else range(max(high - step + 1, low), high + 1)
-            if len(near) > _PROOF_LIMIT:
-                return None
-            leaving = [old for old in near if not self.excluded(holds, index, old)]
-            if not leaving:
-                return step
-            if not saturate:
-                self.refuse(where, index, leaving, holds, step)
-            return None
-        if high - low > _PROOF_LIMIT:
-            return None
-        values = [old for old in range(low, high + 1) if not self.excluded(holds, index, old)]
-        moved = [
-            (old, {"add": old + step, "set": step, "at_least": max(old, step), "at_most": min(old, step)}[kind])
-            for old in values
-        ]
-        outside = [old for old, new in moved if not low <= new <= high]
-        if outside and not saturate:
-            self.refuse(where, index, outside, holds, step)
-            return None
-        deltas = {new - old for old, new in moved}
-        return deltas.pop() if len(deltas) == 1 and not outside else 0 if not values else None
-
-    def excluded(self, holds: Expression, index: int, old: int) -> bool:
-        """Whether a condition is certain to fail while a variable has the value ``old``."""
-        return range_of(holds, {**self.box, index: Range(float(old), float(old))}).surely_false
-
-    def refuse(self, where: str, index: int, leaving: list[int], holds: Expression, step: int) -> None:
-        """Raise with a witness when one can be found; otherwise the engines check while running."""
-        if not self.strict:
-            return
-        read = sorted({c for c in columns(holds) if c < self.first_input} | {index})
-        if self.reads_input(holds) or self.size(c for c in read if c != index) * len(leaving) > _PROOF_LIMIT:
-            return
-        program = compile_program(holds)
-        domains = [leaving if c == index else range(self.lower[c], self.upper[c] + 1) for c in read]
-        names = [*(v.name for v in self.spec.variables), *(m.name for m in self.spec.milestones)]
-        states = np.array(list(cartesian(*domains)), dtype=np.float64).T
-        truth = np.broadcast_to(evaluate(program, dict(zip(read, states, strict=True)).__getitem__), states.shape[1:])
-        if (truth != 0).any():
-            witness = states[:, np.flatnonzero(truth != 0)[0]]
-            shown = ", ".join(f"{names[c]} = {self.word(c, int(v))}" for c, v in zip(read, witness, strict=True))
-            upper = self.upper[index]
-            bounds = f"{self.lower[index]} … {'open' if upper == OPEN else upper}"
-            raise ModelError(
-                f"{where}: the effect {step:+d} on {names[index]!r} ({bounds}) leaves the bounds when {shown}; "
-                "guard against it, or say that it saturates"
-            )
-
-    def word(self, column: int, value: int) -> str:
-        levels = self.spec.variables[column].levels if column < self.n_variables else ()
-        return levels[value] if levels else str(value)
 
 
 def _tree_of(program: Program) -> Expression:

@@ -43,6 +43,10 @@ def _hull(values: list[float], undefined: bool) -> Range:
     return Range(min(values), max(values), undefined)
 
 
+def _endless(a: Range) -> bool:
+    return math.isinf(a.low) or math.isinf(a.high)
+
+
 def _times(a: float, b: float) -> float:
     return 0.0 if a == 0 or b == 0 else a * b
 
@@ -122,6 +126,8 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
     if operation == "neg":
         return Range(-a.high, -a.low, undefined)
     if operation == "mul":
+        # Infinity times 0 is undefined; elsewhere 0 stands for the product of a zero end.
+        undefined = undefined or _endless(a) and b.low <= 0 <= b.high or _endless(b) and a.low <= 0 <= a.high
         return _hull([_times(x, y) for x in (a.low, a.high) for y in (b.low, b.high)], undefined)
     if operation in ("div", "floordiv"):
         if b.low <= 0 <= b.high:
@@ -134,7 +140,7 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
         result = _hull(quotients, undefined)
         return _floor(result) if operation == "floordiv" else result
     if operation == "mod":
-        return Range(0.0, b.high, undefined) if b.low > 0 else ANYTHING
+        return Range(0.0, b.high, undefined) if b.low > 0 and not _endless(a) and not _endless(b) else ANYTHING
     if operation in ("min", "max"):
         choose = min if operation == "min" else max
         return Range(choose(a.low, b.low), choose(a.high, b.high), undefined)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sim.model import expressions
-from sim.model.compiled import ModelError, compile_model
+from sim.model.compiled import compile_model
 from sim.model.expressions import bind
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law, support_of
+from sim.model.proofs import ModelError
 from sim.model.spec import Action, Immediate, Spec
 from sim.scenario.notation import Names
 from sim.scenario.problems import KeyPath

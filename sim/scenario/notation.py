@@ -10,10 +10,10 @@ import numpy as np
 
 from sim.model import expressions
 from sim.model.arithmetic import log_scalar
-from sim.model.compiled import OPEN
 from sim.model.expressions import TRUE, Call, Column, Expression, ExpressionError, Name, Number
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law, LawError
+from sim.model.proofs import OPEN
 from sim.model.spec import Variable
 from sim.scenario import quantities, schema
 from sim.scenario.problems import KeyPath

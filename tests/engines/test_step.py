@@ -7,9 +7,10 @@ import pytest
 
 from sim.engines import lockstep, reference
 from sim.engines.interface import AT_HORIZON, RAN_AWAY, TERMINAL, Plan, Rows, SimulationError, plan
-from sim.model.compiled import ModelError, compile_model
+from sim.model.compiled import compile_model
 from sim.model.expressions import Number, parse
 from sim.model.laws import Law
+from sim.model.proofs import ModelError
 from sim.model.spec import (
     Action,
     Branch,

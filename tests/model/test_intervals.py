@@ -32,7 +32,7 @@ def grow(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
     return st.sampled_from(sorted(OPERATIONS)).flatmap(call)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(st.recursive(LEAVES, grow, max_leaves=8))
 def test_every_value_lies_in_the_range(tree: Expression) -> None:
     box = {0: Range(-2.0, 3.0), 1: Range(0.0, 2.0)}
