@@ -38,7 +38,7 @@ from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Gr
 from sim.model.expressions import Program, evaluate
 
 #: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
-SLOTS: Final = 4_096
+SLOTS: Final = 8_192
 #: Refill once this share of the slots has finished.
 REFILL: Final = 1 / 16
 _AHEAD: Final = 4_096

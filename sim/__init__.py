@@ -1,0 +1,73 @@
+"""Escalation simulator: what reports of a crisis imply under openly stated assumptions.
+
+>>> import sim
+>>> result = sim.run("venezuela_2025", as_of="2025-09-27")  # doctest: +SKIP
+>>> result.outcomes["limited_strikes"]["probability"]  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sim.scenario.scenario import Scenario as Scenario
+    from sim.studies.forecast import Result
+
+__all__ = ["Scenario", "__version__", "load", "run"]
+
+
+def run(
+    scenario: str | Path | Mapping[str, Any] | Scenario = "venezuela_2025",
+    *,
+    as_of: str | None = None,
+    until: str | float | None = None,
+    changes: Mapping[str, Any] | None = None,
+    replications: int = 20_000,
+    seed: int = 1,
+    results: str | Path = "results",
+) -> Result:
+    """Forecast of a scenario; a complete run found in ``results`` is returned as it is.
+
+    Parameters
+    ----------
+    scenario
+        Name of a shipped scenario, path of a YAML file, its data, or a built scenario.
+    as_of, until
+        Date of the forecast (``"2025-11-17"``); its end, as a date or in days. The scenario's own by default.
+    changes
+        Path in the scenario -> value, such as ``{"inputs.talks_x.uniform": [0.1, 0.3]}``.
+
+    Raises
+    ------
+    ValueError
+        With every problem found in the scenario or the settings.
+    """
+    from sim.studies import library
+
+    settings = {"replications": replications, "seed": seed}
+    return library.run(scenario, as_of, until, changes or {}, settings=settings, results=results)
+
+
+def load(folder: str | Path) -> Result:
+    """A complete run from its folder. Raises RuntimeError where there is none."""
+    from sim.studies import library
+
+    return library.load(folder)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("escalation-simulator")
+        except PackageNotFoundError:
+            return "0 (not installed)"
+    if name == "Scenario":
+        from sim.scenario.scenario import Scenario
+
+        return Scenario
+    raise AttributeError(f"module 'sim' has no attribute {name!r}")

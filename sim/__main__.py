@@ -1,0 +1,243 @@
+"""The command line: Hydra composes a configuration, one study runs.
+
+Exit codes: 0 done · 1 a check failed · 2 bad input · 3 could not finish · 130 or 143 stopped by a signal.
+Help and version are answered here, before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from sim import _paths
+
+if TYPE_CHECKING:
+    from sim.scenario.source import Source
+
+DONE: Final = 0
+CHECK_FAILED: Final = 1
+BAD_INPUT: Final = 2
+NOT_FINISHED: Final = 3
+#: Lines of a message from Hydra that are worth reading.
+MOST_LINES: Final = 12
+
+HELP: Final = """\
+escalation: what reports of a crisis imply under openly stated assumptions.
+
+Reads a scenario (what the reports claim, on what basis), plays it forward thousands of times, and shows how
+likely each outcome is, how soon it comes, and how far the uncertain inputs move the answer.
+
+  escalation [KEY=VALUE ...] [+experiments=NAME] [--config-dir DIR] [-m]
+
+Studies
+{studies}
+Scenarios
+{scenarios}
+Experiments
+{experiments}
+Often changed
+  as_of=2025-09-27              forecast from what was known on that date
+  until=90                      end of the forecast: days or a date
+  run.replications=100000       more simulated histories; those already there are kept
+  run.seed=7                    other luck
+  run.again=true                compute a complete run again and compare
+  results=DIR                   where run folders go (./results)
+  -m run.seed=1,2,3             several runs, one after another
+  --config-dir DIR              own scenarios in DIR/scenario/, own studies in DIR/study/
+  --cfg job                     print the configuration and stop; --hydra-help for the rest
+
+The last line printed is the run folder: figures, summary.json, every simulated history.
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 could not finish, 130 or 143 stopped by a signal.
+"""
+
+
+class Stopped(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+class Unheard(BaseException):
+    """Nobody reads standard output any more. No Exception, for Hydra would report one."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    _prepare_streams()
+    try:
+        code = _answer(sys.argv[1:])
+        sys.stdout.flush()
+    except (BrokenPipeError, Unheard):
+        # The reader has seen enough. Nothing more can be said, also not while Python shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    except KeyboardInterrupt:
+        code = _stopped(130)
+    except Stopped:
+        code = _stopped(143)
+    sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Streams that can be written to whatever the shell gave us: closed, or unable to show a dash."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _answer(arguments: list[str]) -> int:
+    if any(argument in ("--help", "-h") for argument in arguments):
+        print(help_page(), end="")
+        return DONE
+    if "--version" in arguments:
+        import sim
+
+        print(f"escalation {sim.__version__}")
+        return DONE
+    signal.signal(signal.SIGTERM, _terminate)
+    return _hydra()
+
+
+def help_page() -> str:
+    """Our own page, from the files of the configuration."""
+    try:
+        conf = _paths.conf_dir()
+        groups = {
+            "studies": ("study", conf / "study"),
+            "scenarios": ("scenario", conf / "scenario"),
+            "experiments": ("+experiments", _paths.experiments_dir()),
+        }
+    except FileNotFoundError as error:
+        return f"{HELP.format(studies='', scenarios='', experiments='')}\n{error}\n"
+    shown = {}
+    for part, (prefix, folder) in groups.items():
+        rows = [(f"{prefix}={path.stem}", _first_comment(path)) for path in sorted(folder.glob("*.yaml"))]
+        shown[part] = "".join(f"  {key:<29} {says}\n" for key, says in rows)
+    return HELP.format(**shown)
+
+
+def _first_comment(path: os.PathLike[str]) -> str:
+    """The first line of a file that is a comment in words, cut short."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            text = line.lstrip("# ").strip()
+            if line.startswith("#") and text and not text.startswith("@"):
+                return text if len(text) <= 88 else f"{text[:87].rstrip()}…"
+            if not line.startswith("#"):
+                break
+    return ""
+
+
+def _hydra() -> int:
+    """Let Hydra compose and call the job; several times with -m."""
+    wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us instead of being printed and turned into 1
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    from sim.scenario import hydra_source
+    from sim.studies import experiments
+
+    try:
+        conf, folder = _paths.conf_dir(), _paths.experiments_dir()
+    except FileNotFoundError as error:
+        return _fail(str(error), NOT_FINISHED)
+
+    experiments.install(folder)
+    codes: list[int] = []
+
+    def job(configuration: Any) -> None:
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        found = HydraConfig.get()
+        # A job of a sweep is named by its own overrides, so that it can be run alone.
+        alone = found.mode is RunMode.RUN
+        command = shlex.join(["escalation", *(sys.argv[1:] if alone else found.overrides.task)])
+        codes.append(_job(configuration, command, hydra_source.source_of(found.runtime.choices), raising=wanted))
+
+    application = hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)
+    try:
+        application()
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        if wanted:
+            raise
+        return _fail(_shortened(error), BAD_INPUT)
+    except ValueError as error:
+        if wanted:
+            raise
+        return _fail(str(error), BAD_INPUT)
+    if len(codes) > 1:
+        return NOT_FINISHED if any(codes) else DONE
+    return codes[0] if codes else DONE
+
+
+def _job(configuration: Any, command: str, source: Source, *, raising: bool) -> int:
+    """One study; its errors become messages and codes."""
+    import traceback
+
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    from sim.studies.settings import CheckError
+
+    try:
+        plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
+        from sim.studies import command as study
+
+        return study.run(plain, command, source)  # type: ignore[arg-type]
+    except BrokenPipeError:
+        raise Unheard from None
+    except (ValueError, OmegaConfBaseException) as error:
+        code, text = BAD_INPUT, str(error)
+    except (RuntimeError, OSError, MemoryError) as error:
+        code, text = NOT_FINISHED, str(error) or type(error).__name__
+    except CheckError as error:
+        code, text = CHECK_FAILED, str(error)
+    except Exception:
+        # A fault of the program: whoever mends it needs to know where, and 1 would mean a check.
+        traceback.print_exc()
+        return NOT_FINISHED
+    if raising:
+        traceback.print_exc()
+    return _fail(text, code)
+
+
+def _shortened(error: BaseException) -> str:
+    """A message of Hydra's, with its cause, cut to what is worth reading."""
+    lines = str(error).strip().splitlines()
+    if error.__cause__ is not None and str(error.__cause__) not in str(error):
+        lines += str(error.__cause__).strip().splitlines()
+    kept = []
+    for line in lines:
+        if line.startswith("Config search path"):
+            break
+        if line.strip() and not line.strip().startswith(("full_key:", "object_type=", "See https:")):
+            kept.append(line.rstrip())
+    return "\n".join(kept[:MOST_LINES])
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"escalation: {text}", file=sys.stderr)
+    return code
+
+
+def _stopped(code: int) -> int:
+    # A second signal must not spoil the ending.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _fail("stopped; what was done is kept, and the same command goes on from there", code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""A run on disk: a folder whose files are each whole or not there.
+
+::
+
+    results/SCENARIO/STUDY-HASH/
+        parts/part-00000.parquet   one row per replication; occupancy and a digest of the part in its metadata
+        occupancy.parquet          histories on each rung at the end of each day
+        manifest.json              what made the run; ``complete`` turns true last of all
+        config.yaml  summary.json  curves.parquet  figures/
+
+Every file is written under a temporary name in its own folder, forced to disk and renamed, so a run that is killed
+leaves whole files only. A part carries the digest of what it holds: it is kept by a later run of the same
+configuration and model, or thrown away, never trusted by its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engines.interface import Integers
+from sim.runs.columns import Columns, Digest
+from sim.runs.plan import Part
+
+FORMAT: Final = 1
+_META: Final = b"escalation"
+#: Hexadecimal digits of the configuration hash in a folder's name; more are used if two configurations share them.
+_DIGITS: Final = (8, 12, 16, 64)
+
+
+class RunError(RuntimeError):
+    """A run that could not finish; what was done is kept. The message holds the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What decides every number of a run but not how many there are: hashes of configuration and compiled model."""
+
+    configuration: str
+    model: str
+
+
+def configuration_hash(data: Mapping[str, Any]) -> str:
+    """SHA-256 of plain data (numbers, text, dates, lists, mappings in their order)."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} ({type(value).__name__}) cannot be hashed; a configuration holds plain data")
+
+
+def run_folder(results: Path, scenario: str, study: str, configuration: str) -> Path:
+    """Folder of a run, whether it exists or not."""
+    for digits in _DIGITS:
+        folder = results / scenario / f"{study}-{configuration[:digits]}"
+        found = read_manifest(folder)
+        if found is None or found.get("configuration") == configuration:
+            return folder
+    raise RunError(f"{results / scenario}: no free name for the configuration {configuration}; use another folder")
+
+
+# ------------------------------------------------------------------------------------------------- whole files
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name beside its own, force it to disk and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write indented JSON, whole."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a run folder, or None."""
+    return read_json(folder / "manifest.json")
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a file, or None where it is missing."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of a run that was killed."""
+    for pattern in (".*.tmp", "parts/.*.tmp", "figures/.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+# ------------------------------------------------------------------------------------------------------- parts
+def part_path(folder: Path, part: Part) -> Path:
+    """File of a part."""
+    return folder / "parts" / f"part-{part.number:05d}.parquet"
+
+
+def write_part(
+    path: Path,
+    identity: Identity,
+    part: Part,
+    columns: Columns,
+    *,
+    occupancy: Integers,
+    words: Mapping[str, Sequence[str]],
+) -> None:
+    """Write the columns and the occupancy of a part as Parquet, with what it is and a digest of what it holds."""
+    import pyarrow as pa
+
+    digest = Digest()
+    digest.update(columns)
+    meta = {
+        "format": FORMAT,
+        "configuration": identity.configuration,
+        "model": identity.model,
+        "first": part.first,
+        "count": part.count,
+        "content": digest.hexdigest(occupancy),
+        "occupancy_shape": list(occupancy.shape),
+        "occupancy": base64.b64encode(occupancy.astype("<i8").tobytes()).decode(),
+    }
+    arrays = {name: _arrow(pa, values, _words(words, name)) for name, values in columns.items()}
+    table = pa.table(arrays).replace_schema_metadata({_META: json.dumps(meta)})
+    write_whole(path, parquet_bytes(table))
+
+
+def parquet_bytes(table: Any) -> bytes:
+    """A pyarrow table as the bytes of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_statistics=False)
+    return bytes(sink.getvalue())
+
+
+def read_part(
+    path: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]]
+) -> tuple[Columns, Integers] | None:
+    """Columns and occupancy of a part, or None unless it is there, whole, and of this very run."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # Through our own read: pyarrow keeps a file open for longer than some systems let it be replaced.
+        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        meta = json.loads((table.schema.metadata or {})[_META])
+        mine = (identity.configuration, identity.model, part.first, part.count, FORMAT)
+        if tuple(meta[key] for key in ("configuration", "model", "first", "count", "format")) != mine:
+            return None
+        columns = {name: _numpy(pa, table.column(name), _words(words, name)) for name in table.column_names}
+        flat = np.frombuffer(base64.b64decode(meta["occupancy"]), dtype="<i8").astype(np.int64)
+        occupancy = flat.reshape(meta["occupancy_shape"])
+        digest = Digest()
+        digest.update(columns)
+        whole = digest.hexdigest(occupancy) == meta["content"]
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        return None
+    return (columns, occupancy) if whole else None
+
+
+def _words(words: Mapping[str, Sequence[str]], column: str) -> Sequence[str] | None:
+    return words.get(column.split(".", maxsplit=1)[0])
+
+
+def _arrow(pa: Any, values: NDArray[Any], words: Sequence[str] | None) -> Any:
+    if words is not None:
+        numbers = pa.array(values, mask=values < 0)
+        return pa.DictionaryArray.from_arrays(numbers, pa.array(list(words), type=pa.string()))
+    if values.dtype.kind == "f":
+        return pa.array(values, mask=np.isinf(values))
+    return pa.array(values)
+
+
+def _numpy(pa: Any, column: Any, words: Sequence[str] | None) -> NDArray[Any]:
+    array = column.combine_chunks()
+    if words is not None:
+        # The file may hold its words in another order, or only those in use.
+        number = {word: i for i, word in enumerate(words)}
+        known = np.array([number[word] for word in array.dictionary.to_pylist()] + [-1])
+        # The type of the numbers is that of the engine's column: one byte, two for the many actions.
+        small = np.int16 if array.indices.type == pa.int16() else np.int8
+        places = array.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)
+        return np.asarray(known[places], dtype=small)
+    if pa.types.is_floating(array.type):
+        values = array.fill_null(np.inf).to_numpy(zero_copy_only=False)
+        return np.asarray(values, dtype=np.float64)
+    return np.asarray(array.to_numpy(zero_copy_only=False))

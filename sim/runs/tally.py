@@ -1,0 +1,138 @@
+"""Integer counts of a run: all that its summary and figures need, of a size that does not grow with the run.
+
+Counts of parts add up exactly, so the order in which parts are done cannot matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engines.interface import RAN_AWAY, Integers
+from sim.runs.columns import STATUS, Columns, flags, outcome
+from sim.runs.plan import Task, simulate
+from sim.statistics.incidence import day_counts, grouped_day_counts
+
+
+@dataclass(eq=False)
+class Tally:
+    """Counts over the histories seen so far.
+
+    ``outcomes`` (days, outcomes) at each day of the task, ``flags`` (flags,) at the end, ``milestones``
+    (milestones, until + 1) first times by day, ``occupancy`` (until + 1, rungs) histories on each rung at the end of
+    each day, ``culprits`` (actions,) histories that ran away at each action, ``status`` (3,), ``events`` and
+    ``saturations`` in all.
+    """
+
+    replications: int
+    outcomes: Integers
+    flags: Integers
+    milestones: Integers
+    occupancy: Integers
+    culprits: Integers
+    status: Integers
+    events: int = 0
+    saturations: int = 0
+
+    @property
+    def ran_away(self) -> int:
+        """Number of histories that ran away."""
+        return int(self.status[RAN_AWAY])
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """All counts, in a fixed order."""
+        totals = np.array([self.replications, self.events, self.saturations], dtype=np.int64)
+        return [totals, self.status, self.outcomes, self.flags, self.milestones, self.occupancy, self.culprits]
+
+    def add(self, task: Task, columns: Columns, occupancy: Integers) -> None:
+        """Count the replications of a part."""
+        model = task.model
+        self.replications += columns["replication"].size
+        names = [*(f"outcome.{day}" for day in task.days[:-1]), "outcome.end"]
+        for which, name in enumerate(names):
+            self.outcomes[which] += np.bincount(columns[name], minlength=len(model.outcomes))
+        for which, (name, _) in enumerate(model.flags):
+            self.flags[which] += np.count_nonzero(columns[f"flag.{name}"])
+        for which, name in enumerate(model.milestones):
+            self.milestones[which] += day_counts(columns[f"milestone.{name}"], task.until)
+        culprit = columns["culprit"]
+        self.culprits += np.bincount(culprit[culprit >= 0], minlength=len(model.rows))
+        self.status += np.bincount(columns["status"], minlength=len(STATUS))
+        self.events += int(columns["events"].sum())
+        self.saturations += int(columns["saturations"].sum())
+        self.occupancy += occupancy
+
+
+def empty(task: Task) -> Tally:
+    """Counts of no history."""
+    model = task.model
+
+    def zeros(*shape: int) -> Integers:
+        return np.zeros(shape, dtype=np.int64)
+
+    return Tally(
+        replications=0,
+        outcomes=zeros(len(task.days), len(model.outcomes)),
+        flags=zeros(len(model.flags)),
+        milestones=zeros(len(model.milestones), task.until + 1),
+        occupancy=zeros(task.until + 1 if task.rung is not None else 0, task.rungs),
+        culprits=zeros(len(model.rows)),
+        status=zeros(len(STATUS)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """Counts of a nested run by input number: K sets of inputs with ``histories`` histories each.
+
+    ``outcomes`` (K, days, outcomes), ``flags`` (K, flags), ``milestones`` (K, milestones, until + 1) first times by
+    day.
+    """
+
+    histories: int
+    outcomes: Integers
+    flags: Integers
+    milestones: NDArray[np.int32]
+
+    @property
+    def inputs(self) -> int:
+        """Number of sets of inputs."""
+        return int(self.outcomes.shape[0])
+
+
+def simulate_nested(task: Task, first: int, inputs: int, histories: int) -> Nested:
+    """Play input numbers ``first … first + inputs - 1`` with ``histories`` histories each.
+
+    Input number i meets the histories i x histories … (i + 1) x histories - 1: no history serves twice, so chance
+    does not tie the inputs to one another.
+    """
+    model = task.model
+    at_days = np.zeros((inputs, len(task.days), len(model.outcomes)), dtype=np.int64)
+    raised = np.zeros((inputs, len(model.flags)), dtype=np.int64)
+    reached = np.zeros((inputs, len(model.milestones), task.until + 1), dtype=np.int32)
+    plain = Task(**{**vars(task), "rung": None, "rungs": 0})
+    group = np.repeat(np.arange(inputs), histories)
+    numbers = np.arange(first * histories, (first + inputs) * histories, dtype=np.int64)
+    rows = simulate(plain, first + group, numbers)
+    for which, day in enumerate(task.days):
+        number = outcome(model, rows.observed[which], rows.milestones, day)
+        for k in range(len(model.outcomes)):
+            at_days[:, which, k] = np.bincount(group[number == k], minlength=inputs)
+    for which, held in enumerate(flags(model, rows.state, rows.milestones, task.until)):
+        raised[:, which] = np.bincount(group[held], minlength=inputs)
+    for which in range(len(model.milestones)):
+        reached[:, which] = grouped_day_counts(rows.milestones[which], group, inputs, task.until)
+    return Nested(histories, at_days, raised, reached)
+
+
+def join(pieces: list[Nested]) -> Nested:
+    """One nested run from pieces with consecutive input numbers."""
+    return Nested(
+        pieces[0].histories,
+        np.concatenate([piece.outcomes for piece in pieces]),
+        np.concatenate([piece.flags for piece in pieces]),
+        np.concatenate([piece.milestones for piece in pieces]),
+    )

@@ -1,0 +1,54 @@
+"""How shares, dates and names are shown to people: shares no finer than the model deserves."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Final
+
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+#: What one hundred histories in a hundred would round to: a simulation never shows certainty.
+NEARLY_ALL: Final = 0.975
+
+
+def points(share: float) -> str:
+    """A share in points: the nearest 5 from 10 on, the nearest 1 below, "under 1" below that, "over 95" at the top.
+
+    Raises ValueError outside 0 … 1.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"{share!r} is no share; it must lie within 0 … 1")
+    if share < 0.01:
+        return "under 1"
+    if share >= NEARLY_ALL:
+        return "over 95"
+    # A half is rounded up: 12.5 points are 15, not the nearest even 10. The tiny number mends 0.075 * 100 < 7.5.
+    whole = int(share * 100.0 + 0.5 + 1e-9)
+    return str(whole) if share < 0.10 else str(5 * int(share * 20.0 + 0.5 + 1e-9))
+
+
+def percent(share: float) -> str:
+    """A share as people read it: ``"35 %"``, ``"4 %"``, ``"under 1 %"``."""
+    return f"{points(share)} %"
+
+
+def between(low: float, high: float) -> str:
+    """A range of shares in points: ``"5–30"``, ``"under 1–5"``; one number where both ends round alike."""
+    first, last = points(low), points(high)
+    return first if first == last else f"{first}–{last}"
+
+
+def with_range(share: float, low: float, high: float) -> str:
+    """A share with its range over the inputs: ``"15 % (5–30)"``."""
+    return f"{percent(share)} ({between(low, high)})"
+
+
+def date_words(iso: str) -> str:
+    """``2025-11-17`` as ``17 Nov 2025``, in English whatever the locale."""
+    date = datetime.date.fromisoformat(iso)
+    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
+
+
+def words(name: str) -> str:
+    """A name as words: ``limited_strikes`` as ``limited strikes``."""
+    return name.replace("_", " ")

@@ -1,0 +1,302 @@
+"""The forecast: how likely each outcome is, how soon what happens, and how far the inputs move the answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sim.model.compiled import RULES_VERSION, compile_model
+from sim.runs import store
+from sim.runs.execute import Done, Progress, run_nested, run_parts, silent
+from sim.runs.plan import Task
+from sim.runs.store import FORMAT, Identity
+from sim.studies.settings import CheckError, Settings
+from sim.studies.summary import curves, days_shown, summarise
+
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
+
+STUDY: Final = "forecast"
+Say = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """Where remarks go when nobody reads them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A finished forecast: its summary (plain data) and the folder with everything else."""
+
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def outcomes(self) -> dict[str, dict[str, float]]:
+        """Outcome at the end -> probability, low, high (95 %, sampling), range_low, range_high (over the inputs)."""
+        found: dict[str, dict[str, float]] = self.summary["outcomes"]
+        return found
+
+    @property
+    def flags(self) -> dict[str, dict[str, float]]:
+        """Flag at the end -> the same five shares."""
+        found: dict[str, dict[str, float]] = self.summary["flags"]
+        return found
+
+    @property
+    def milestones(self) -> dict[str, Any]:
+        """Milestone -> ``by`` day the same five shares, and ``quantiles`` of its first time in days."""
+        found: dict[str, Any] = self.summary["milestones"]
+        return found
+
+    def rows(self) -> Any:
+        """All replications as a pyarrow Table (``.to_pandas()`` where pandas is installed)."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        paths = sorted((self.folder / "parts").glob("part-*.parquet"))
+        return pa.concat_tables([pq.read_table(path).replace_schema_metadata() for path in paths])
+
+    def curves(self) -> dict[str, Any]:
+        """Cumulative incidence of the milestones by day with its range: arrays by column name."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.folder / "curves.parquet")
+        return {name: table.column(name).to_numpy() for name in table.column_names}
+
+    def drawn(self, milestones: Sequence[str] | None = None) -> bool:
+        """Whether the figures lie in the folder; chosen milestones are always drawn afresh."""
+        names = ("outcomes.svg", "outcomes.png", "incidence.svg", "incidence.png")
+        return not milestones and all((self.folder / "figures" / name).is_file() for name in names)
+
+    def plot(self, milestones: Sequence[str] | None = None) -> list[Path]:
+        """Draw the figures of the run into its folder; ``milestones`` chooses those of the second figure.
+
+        Raises ValueError for an unknown milestone.
+        """
+        from sim.figures import incidence, outcomes
+        from sim.figures.style import save
+
+        folder = self.folder / "figures"
+        drawn = save(outcomes.draw(self.summary), folder, "outcomes")
+        return drawn + save(incidence.draw(self.summary, self.curves(), milestones), folder, "incidence")
+
+
+def task_of(scenario: Scenario, settings: Settings) -> Task:
+    """The compiled scenario as a task.
+
+    Raises ValueError where it has no meaning (no outcomes, a length that is not whole days).
+    """
+    model = compile_model(scenario.spec)
+    until = scenario.until
+    if until != int(until) or until < 1:
+        raise ValueError(f"until: {until:g} days; a forecast runs for one or more whole days")
+    rungs = len(scenario.rungs)
+    return Task(
+        model=model,
+        seed=settings.seed,
+        until=int(until),
+        days=days_shown(scenario.horizons, int(until)),
+        rung=model.program(scenario.rung_program) if rungs else None,
+        rungs=rungs,
+        engine=settings.engine,
+    )
+
+
+def identity_of(scenario: Scenario, task: Task) -> Identity:
+    """Hashes of the configuration (what decides the numbers, not how many there are) and of the compiled model."""
+    # Date and end count as they are in force: 180 and "180 days" are one configuration.
+    data = {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")}
+    configuration = {
+        "rules": RULES_VERSION,
+        "scenario": data,
+        "as_of": scenario.as_of,
+        "until": task.until,
+        "seed": task.seed,
+    }
+    return Identity(store.configuration_hash(configuration), task.model.digest)
+
+
+def forecast(
+    scenario: Scenario,
+    settings: Settings,
+    results: Path,
+    *,
+    command: str = "",
+    progress: Progress = silent,
+    say: Say = quiet,
+) -> Result:
+    """Forecast of a scenario, in its folder under ``results``; a complete run is shown and not computed again.
+
+    ``progress`` hears how many histories are done, ``say`` hears remarks about what was found on disk.
+
+    Raises CheckError when ``settings.again`` finds another content than the run on disk, RunError when the run could
+    not finish.
+    """
+    task = task_of(scenario, settings)
+    identity = identity_of(scenario, task)
+    folder = store.run_folder(results, scenario.name, STUDY, identity.configuration)
+    manifest = _same_run(folder, identity)
+    if manifest is not None and manifest.get("complete"):
+        if settings.again:
+            say(_compared(task, folder, identity, manifest, settings))
+        found = _shown(folder, manifest, settings, say)
+        if found is not None:
+            return found
+    # Parts of another size would all have to be done again.
+    size = manifest["chunk"] if manifest is not None else settings.chunk
+    # Parts of a smaller run than the one on disk would throw the rest away.
+    replications = settings.replications
+    if manifest is not None and manifest.get("complete"):
+        replications = max(replications, manifest["replications"])
+    record = _record(scenario, task, identity, settings)
+    record |= {"replications": replications, "chunk": size, "command": command}
+    store.write_json(folder / "manifest.json", record)
+    store.write_whole(
+        folder / "config.yaml", _yaml({"scenario": scenario.data, **_run_settings(scenario, task, settings)})
+    )
+    store.remove_leftovers(folder)
+    done = run_parts(task, folder, identity, replications, size=size, executor=settings.executor, progress=progress)
+    if done.kept:
+        say(f"{done.kept:,} of {replications:,} simulated histories were there already")
+    nested = run_nested(task, settings.inputs, settings.histories, settings.executor, progress)
+    summary = summarise(scenario, task, done.tally, nested)
+    summary["content_hash"] = done.content
+    summary["digests"] = {"model": identity.model, "configuration": identity.configuration}
+    store.write_whole(folder / "curves.parquet", _table(curves(task, done.tally, nested)))
+    if task.rungs:
+        store.write_whole(folder / "occupancy.parquet", _table(_occupancy(scenario, done)))
+    store.write_json(folder / "summary.json", summary)
+    record |= {
+        "finished": _now(),
+        "replications": done.tally.replications,
+        "content_hash": done.content,
+        "parts": done.records,
+        "complete": True,
+    }
+    shutil.rmtree(folder / "figures", ignore_errors=True)  # they showed other numbers
+    store.write_json(folder / "manifest.json", record)
+    return Result(summary, folder)
+
+
+def load(folder: Path) -> Result:
+    """A complete run from its folder.
+
+    Raises RunError where there is none.
+    """
+    manifest, summary = store.read_manifest(folder), store.read_json(folder / "summary.json")
+    if manifest is None or summary is None or not manifest.get("complete"):
+        raise store.RunError(f"{folder}: no complete run lies here; give the folder printed last by the forecast")
+    if manifest.get("format") not in (FORMAT, FORMAT - 1):
+        raise store.RunError(f"{folder}: format {manifest.get('format')!r}; this program reads {FORMAT}")
+    return Result(summary, folder)
+
+
+# --------------------------------------------------------------------------------------------- what is on disk
+def _same_run(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """The manifest of this very run, complete or not."""
+    manifest = store.read_manifest(folder)
+    if manifest is None or manifest.get("format") != FORMAT or not isinstance(manifest.get("chunk"), int):
+        return None
+    same = (manifest.get("configuration"), manifest.get("model")) == (identity.configuration, identity.model)
+    return manifest if same else None
+
+
+def _shown(folder: Path, manifest: dict[str, Any], settings: Settings, say: Say) -> Result | None:
+    """The complete run on disk if it answers the question and is undamaged."""
+    damaged = [
+        part["file"] for part in manifest["parts"] if store.sha256_of(folder / "parts" / part["file"]) != part["sha256"]
+    ]
+    summary = store.read_json(folder / "summary.json")
+    if damaged or summary is None or not (folder / "curves.parquet").is_file():
+        say(f"{', '.join(damaged) or 'a result file'} was damaged or missing: done again")
+        return None
+    held = manifest["replications"]
+    if held < settings.replications or manifest["nested"] != [settings.inputs, settings.histories]:
+        return None
+    more = f"; all {held:,} simulated histories count" if held > settings.replications else ""
+    say(f"this run was complete: shown, not computed again{more}")
+    return Result(summary, folder)
+
+
+def _compared(task: Task, folder: Path, identity: Identity, manifest: dict[str, Any], settings: Settings) -> str:
+    """Compute a complete run again beside itself; says so if the contents are equal, else raises CheckError."""
+    other = folder.with_name(f"{folder.name}.again")
+    shutil.rmtree(other, ignore_errors=True)
+    replications = manifest["replications"]
+    size, executor = settings.chunk, settings.executor
+    done = run_parts(task, other, identity, replications, size=size, executor=executor)
+    if done.content != manifest["content_hash"]:
+        raise CheckError(
+            f"{folder}: computed again, the {replications:,} simulated histories differ: content hash "
+            f"{done.content}, on disk {manifest['content_hash']}; the new parts are kept in {other}"
+        )
+    shutil.rmtree(other, ignore_errors=True)
+    return f"computed again: all {replications:,} simulated histories are the same (content hash {done.content[:16]}…)"
+
+
+def _record(scenario: Scenario, task: Task, identity: Identity, settings: Settings) -> dict[str, Any]:
+    """What the manifest of a run says from its beginning on."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {"python": platform.python_version()}
+    for package in ("escalation-simulator", "numpy", "pyarrow", "simpy"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout that was not installed
+            versions[package] = "not installed"
+    return {
+        "format": FORMAT,
+        "study": STUDY,
+        "scenario": scenario.name,
+        "as_of": scenario.as_of.isoformat(),
+        "until_days": task.until,
+        "seed": task.seed,
+        "rules_version": RULES_VERSION,
+        "configuration": identity.configuration,
+        "model": identity.model,
+        "nested": [settings.inputs, settings.histories],
+        "engine": settings.engine,
+        "executor": settings.executor,
+        "versions": versions,
+        "started": _now(),
+        "complete": False,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _run_settings(scenario: Scenario, task: Task, settings: Settings) -> dict[str, Any]:
+    keys = ("replications", "seed", "chunk", "inputs", "histories", "engine")
+    run = {key: getattr(settings, key) for key in keys}
+    return {"as_of": scenario.as_of.isoformat(), "until": task.until, "run": run}
+
+
+def _yaml(data: Mapping[str, Any]) -> bytes:
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110).encode()
+
+
+def _table(columns: Mapping[str, Any]) -> bytes:
+    import pyarrow as pa
+
+    return store.parquet_bytes(pa.table({name: pa.array(values) for name, values in columns.items()}))
+
+
+def _occupancy(scenario: Scenario, done: Done) -> dict[str, Any]:
+    """Histories on each rung at the end of each day, in long form."""
+    counts = done.tally.occupancy
+    days, rungs = counts.shape
+    return {
+        "day": [day for day in range(days) for _ in range(rungs)],
+        "rung": [rung for _ in range(days) for rung in scenario.rungs],
+        "histories": counts.ravel().tolist(),
+    }

@@ -1,0 +1,96 @@
+"""The settings of a run, read from a composed configuration with messages that name key, value and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sim.model.expressions import nearest
+from sim.runs.execute import EXECUTORS, Executor
+from sim.runs.plan import ENGINES, Engine
+
+#: More histories than anybody can store; a slip of the finger is more likely.
+MOST = 10**9
+#: The counts of a nested run, by input and day, have to fit in memory.
+MOST_INPUTS = 10**4
+MOST_HISTORIES = 10**5
+
+
+class SettingError(ValueError):
+    """A setting that cannot be; the message names key, value and remedy."""
+
+
+class CheckError(Exception):
+    """A check that failed: what was computed is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to simulate and how.
+
+    ``replications`` histories in parts of ``chunk``; beside them ``inputs`` x ``histories`` for the range over the
+    inputs. ``again`` recomputes a complete run. ``replication`` is the history that is traced.
+    """
+
+    replications: int = 20_000
+    seed: int = 1
+    chunk: int = 20_000
+    inputs: int = 250
+    histories: int = 80
+    again: bool = False
+    replication: int = 0
+    engine: Engine = "lockstep"
+    executor: Executor = "auto"
+
+    def __post_init__(self) -> None:
+        _within(self.replications, "run.replications", 1, MOST)
+        _within(self.seed, "run.seed", 0, 2**63 - 1)
+        _within(self.chunk, "run.chunk", 1, MOST)
+        _within(self.inputs, "run.inputs", 1, MOST_INPUTS)
+        _within(self.histories, "run.histories", 1, MOST_HISTORIES)
+        _within(self.replication, "run.replication", 0, 2**62)
+        _one_of(self.engine, "run.engine", ENGINES)
+        _one_of(self.executor, "run.executor", EXECUTORS)
+        if not isinstance(self.again, bool):
+            raise SettingError(f"run.again: {self.again!r} is neither true nor false")
+
+
+def read_settings(run: Mapping[str, Any]) -> Settings:
+    """Settings from the ``run`` part of a configuration.
+
+    Raises SettingError for an unknown key or a value out of its range.
+    """
+    known = {field.name: field for field in fields(Settings)}
+    for key in run:
+        if key not in known:
+            raise SettingError(f"run.{key}: there is no such setting{nearest(str(key), known)}")
+    values: dict[str, Any] = {}
+    for key, value in run.items():
+        if known[key].type == "int":
+            values[key] = whole(value, f"run.{key}")
+        else:
+            values[key] = value
+    return Settings(**values)
+
+
+def whole(value: Any, key: str) -> int:
+    """A whole number, also when written ``1e6``.
+
+    Raises SettingError for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise SettingError(f"{key}: {value!r} is no whole number; write it as 20000")
+
+
+def _within(value: int, key: str, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise SettingError(f"{key}: {value} is outside {low} … {high}")
+
+
+def _one_of(value: str, key: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SettingError(f"{key}: {value!r} is unknown{nearest(str(value), known)}; choose from {', '.join(known)}")
