@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sim._paths import conf_dir
-from sim.engines import lockstep
+from sim.engines import lockstep, reference
+from sim.engines.interface import plan
 from sim.model.compiled import Model, compile_model
 from sim.studies import benchmark, benchmark_user_style
 from sim.studies.library import scenario_of
@@ -31,8 +32,8 @@ def test_the_check_passes_and_sees_another_model(model: Model, monkeypatch: pyte
     monkeypatch.setattr(benchmark_user_style.Crisis, "hazards", lambda self, a: [0.05] * 8)
     with pytest.raises(benchmark.DisagreementError, match="not the same model"):
         benchmark.check(model)
-    different = lockstep.simulate(model, benchmark.plan(1, 180.0, 40))
-    monkeypatch.setattr(benchmark.reference, "simulate", lambda *_: different)
+    different = lockstep.simulate(model, plan(1, 180.0, 40))
+    monkeypatch.setattr(reference, "simulate", lambda *_: different)
     with pytest.raises(benchmark.DisagreementError, match="different histories"):
         benchmark.check(model)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.model.expressions import Number
+from sim.model.expressions import Name, Number
 from sim.studies import verify
 from sim.studies.oracles.cases import BadOracle, find, read
 from sim.studies.oracles.expressions import Unsupported, translate, unknown
@@ -25,7 +25,9 @@ SIMULATED = ("lockstep", "reference")
 EVERYTHING = ("lockstep", "reference", "exact")
 
 
-def transition(name: str, clock: Any, guard: Any = True, update: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def transition(
+    name: str, clock: Any, guard: Any = True, update: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
     """A transition; a clock given as text or number is a rate."""
     written = clock if isinstance(clock, dict) else {"kind": "exponential", "rate": clock}
     return {"name": name, "guard": guard, "clock": written, "update": update or {}, **more}
@@ -244,7 +246,12 @@ def switch(up: float = 2.0) -> dict[str, Any]:
         ],
         "queries": [
             query("time_integral_mean", on, expr="x", to=10),
-            query("event_count_mean", 0.5 * (2 * (10 - on) + 3 * on) + 0.25 * 5, weights={"move": 0.5, "look": 0.25}, to=10),
+            query(
+                "event_count_mean",
+                0.5 * (2 * (10 - on) + 3 * on) + 0.25 * 5,
+                weights={"move": 0.5, "look": 0.25},
+                to=10,
+            ),
             query("mean_integral_until", 0.5, expr="1 + 7 * x", target="x == 1"),
             query("prob_reach", 0.8, target="x == 1", avoid_not="True"),
             query("steady_mean", 0.4, expr="x"),
@@ -256,7 +263,7 @@ def switch(up: float = 2.0) -> dict[str, Any]:
 def test_integrals_counts_and_the_long_run(tmp_path: Path) -> None:
     case = switch()
     case["queries"][3]["value"] = 1.0
-    lines = check(tmp_path, case)
+    lines = check(tmp_path, case, engines=["lockstep", "exact"])
     steady = [line for line in lines if "steady_mean" in line and "lockstep" in line]
     assert "over [" in steady[0]
     assert steady[0].count("]") == 2, "both windows are shown"
@@ -323,7 +330,10 @@ def test_rare_queries_are_for_the_exact_engine(tmp_path: Path) -> None:
 
 def test_a_minimal_file(tmp_path: Path) -> None:
     path = tmp_path / "small.json"
-    moves = [{"clock": {"kind": "exponential", "rate": "-0.0 * n"}}, {"clock": {"kind": "exponential", "rate": 1}, "update": {"n": "n-1"}}]
+    moves = [
+        {"clock": {"kind": "exponential", "rate": "-0.0 * n"}},
+        {"clock": {"kind": "exponential", "rate": 1}, "update": {"n": "n-1"}},
+    ]
     asked = [{"kind": "mean_at", "expr": "n", "at": 2, "value": -2.0, "value_abs_error": 1e-6, "n_scale": 2}]
     path.write_text(json.dumps({"variables": {"n": {}}, "transitions": moves, "queries": asked}))
     code, lines = outcome(path)
@@ -369,7 +379,12 @@ def test_a_target_counts_up_to_the_failure(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_unsupported_case_is_named(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:
-    case = {"variables": {"n": {"init": 0}}, "transitions": [], "queries": [query("mean_at", 0, expr="n", at=1)], **changed}
+    case = {
+        "variables": {"n": {"init": 0}},
+        "transitions": [],
+        "queries": [query("mean_at", 0, expr="n", at=1)],
+        **changed,
+    }
     code, lines = outcome(write(tmp_path, case), engines=["lockstep"])
     assert (code, lines[-1]) == (0, "0 passed, 0 failed, 1 unsupported"), lines
     assert reason in "\n".join(lines)
@@ -388,10 +403,16 @@ def test_an_unsupported_case_is_named(tmp_path: Path, changed: dict[str, Any], r
         (query("mean_time_to", 1, target="n < 0"), "trial histories are undecided after"),
     ],
 )
-def test_an_unsupported_query_is_named(tmp_path: Path, asked: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_query_is_named(
+    tmp_path: Path, asked: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(verify, "TRIAL_EVENTS", 200)
     good = query("mean_at", 2.0, expr="n", at=1)
-    case = {"variables": {"n": {"init": 1}}, "transitions": [transition("up", 1, update={"n": "n + 1"})], "queries": [asked, good]}
+    case = {
+        "variables": {"n": {"init": 1}},
+        "transitions": [transition("up", 1, update={"n": "n + 1"})],
+        "queries": [asked, good],
+    }
     code, lines = outcome(write(tmp_path, case), engines=["lockstep"], n=1_000)
     assert (code, lines[-1]) == (0, "2 passed, 0 failed, 1 unsupported"), lines
     assert reason in "\n".join(lines)
@@ -454,27 +475,21 @@ def test_folders_are_searched_in_order(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_expressions_mean_what_python_means(text: str) -> None:
     names: dict[str, object] = {}
-    wanted = float(eval(text))  # noqa: S307 - the texts above
+    wanted = float(eval(text))
     assert translate(text, lambda name: (_ for _ in ()).throw(unknown(name, names))) == Number(wanted)
 
 
 @pytest.mark.parametrize("text", [
     "", "1 +", "x.y", "().__class__", "[1]", "lambda: 1", "f(1)", "abs(x=1)", "1 if 2", "'a'", "1 in 2", "~1", "1j", "2x", "1_000", "a:=1",
-    "9" * 400, "(" * 300 + "1" + ")" * 300, "+".join("1" * 200), "1;2", "import os", None, [1], float("nan"),
+    "9" * 400, "(" * 300 + "1" + ")" * 300, "+".join("x" * 200), "1;2", "import os", None, [1], float("nan"),
 ])  # fmt: skip
 def test_anything_else_is_refused(text: object) -> None:
     with pytest.raises(Unsupported):
-        translate(text, lambda _: Number(1.0)) if text != "+".join("1" * 200) else translate("+".join("x" * 200), Column)
-
-
-def Column(name: str) -> Any:  # noqa: N802 - stands for a name that stays a name
-    from sim.model.expressions import Name
-
-    return Name(name)
+        translate(text, Name)
 
 
 # ------------------------------------------------------------------------------------------------------ judgement
-def tally(values: Sequence[float], parts: int = 1) -> Tally:
+def tally(values: Any, parts: int = 1) -> Tally:
     result = Tally()
     for part in np.array_split(np.array(values, dtype=np.float64), parts):
         result.add(part)
@@ -499,7 +514,9 @@ def test_few_successes_get_the_binomial_law() -> None:
         return judge(Expected("", "prob", p), tally([1.0] * hits + [0.0] * (n - hits)), None).p
 
     assert p_of(0, 1_000, 1e-3) == pytest.approx(min(1.0, 2 * 0.999**1_000))
-    assert p_of(3, 100, 1e-3) == pytest.approx(2 * (1 - sum(math.comb(100, k) * 1e-3**k * 0.999 ** (100 - k) for k in range(3))))
+    assert p_of(3, 100, 1e-3) == pytest.approx(
+        2 * (1 - sum(math.comb(100, k) * 1e-3**k * 0.999 ** (100 - k) for k in range(3)))
+    )
     assert p_of(100, 100, 0.999) == pytest.approx(1.0)
     assert p_of(1, 100, 0.0) == 0.0
     assert p_of(0, 100, 0.0) == 1.0
@@ -534,18 +551,24 @@ def oracles() -> Path:
     return ORACLES
 
 
-@pytest.mark.parametrize(("folder", "supported", "unsupported"), [("closed", 48, 3), ("dsmts", 30, 0), ("qcomp", 19, 0)])
+@pytest.mark.parametrize(
+    ("folder", "supported", "unsupported"), [("closed", 48, 3), ("dsmts", 30, 0), ("qcomp", 19, 0)]
+)
 def test_the_open_suite_in_lockstep(oracles: Path, folder: str, supported: int, unsupported: int) -> None:
     code, lines = outcome(oracles / folder, n=1_000, engines=["lockstep"], compare_tables=False)
     extra = 1 if folder == "closed" else 0  # an event log
-    assert (code, lines[-1]) == (0, f"{supported + extra} passed, 0 failed, {unsupported} unsupported"), "\n".join(lines)
+    assert (code, lines[-1]) == (0, f"{supported + extra} passed, 0 failed, {unsupported} unsupported"), "\n".join(
+        lines
+    )
 
 
 def test_the_open_suite_solved(oracles: Path) -> None:
-    paths = [p for p in find([oracles / "closed", oracles / "dsmts", oracles / "qcomp"]) if p.stem != "dsmts_00007"]
+    # The two left out have two open variables each and take several seconds.
+    slow = ("dsmts_00007", "dsmts_00025")
+    paths = [p for p in find([oracles / "closed", oracles / "dsmts", oracles / "qcomp"]) if p.stem not in slow]
     code, lines = outcome(paths, engines=["exact"])
     assert code == 0, "\n".join(lines)
-    assert lines[-1].startswith("75 passed, 0 failed")
+    assert lines[-1].startswith("74 passed, 0 failed")
 
 
 def test_tables_and_reference_on_a_few_cases(oracles: Path) -> None:
