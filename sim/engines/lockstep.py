@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines import units
+from sim.engines.effects import new_values
 from sim.engines.interface import (
     AT_HORIZON,
     RAN_AWAY,
@@ -471,29 +472,13 @@ class _Lockstep:
         old = self.matrix[effect.column, lanes]
         value = np.broadcast_to(evaluate(effect.value, self.column(lanes, amounts)), (lanes.size,))
         where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
-        broken = ~(np.abs(value) < 2.0**53) | (np.floor(value) != value)
-        if broken.any():
-            raise SimulationError(
-                f"{where} gives {value[broken][0]:g} where {self.state_of(int(lanes[broken][0]))}; "
-                "it must be a whole number below 2^53"
-            )
-        number = value.astype(np.int64)
-        if effect.kind == "add":
-            new = old + number
-        elif effect.kind == "set":
-            new = number
-        else:
-            new = np.maximum(old, number) if effect.kind == "at_least" else np.minimum(old, number)
-        within = np.clip(new, effect.lower, effect.upper)
-        outside = within != new
-        if outside.any():
-            if not effect.saturate:
-                lane = int(lanes[outside][0])
-                raise SimulationError(
-                    f"{where} gives {new[outside][0]}, outside {effect.lower} … {effect.upper}, where "
-                    f"{self.state_of(lane)} (replication {self.position[lane]}); guard it or let it saturate"
-                )
-            self.saturations[lanes] += outside
+
+        def state(flags: NDArray[np.bool_]) -> str:
+            lane = int(lanes[flags][0])
+            return f"{self.state_of(lane)} (replication {self.position[lane]})"
+
+        within, outside = new_values(effect, old, value, where, state)
+        self.saturations[lanes] += outside
         delta: Integers = within - old
         return delta
 

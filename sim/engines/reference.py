@@ -31,6 +31,7 @@ from sim.engines.interface import (
 from sim.model import draws
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model
 from sim.model.expressions import evaluate_scalar
+from sim.model.proofs import new_value
 
 #: Requirements drawn ahead for every clock of a replication: one call of the generator instead of many.
 _AHEAD: Final = 16
@@ -327,9 +328,7 @@ class _History:
                 f"{where} gives {value:g} where {self.described()}; it must be a whole number below 2^53"
             )
         number = int(value)
-        new = {"add": old + number, "set": number, "at_least": max(old, number), "at_most": min(old, number)}[
-            effect.kind
-        ]
+        new = new_value(effect.kind, old, number)
         if effect.lower <= new <= effect.upper:
             return new
         if not effect.saturate:

@@ -38,7 +38,7 @@ from sim.model.expressions import (
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law
 from sim.model.proofs import OPEN, Bounds, ModelError
-from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Memory, Rate, Spec
+from sim.model.spec import Action, Branch, Calendar, Condition, Delay, EffectKind, Memory, Rate, Spec
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
 RULES_VERSION: Final = 1
@@ -93,7 +93,7 @@ class EffectRow:
     """An effect that needs the general path: new = kind(old, value), then the bounds."""
 
     column: int
-    kind: str
+    kind: EffectKind
     value: Program
     lower: int
     upper: int

@@ -127,7 +127,7 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
         return Range(-a.high, -a.low, undefined)
     if operation == "mul":
         # Infinity times 0 is undefined; elsewhere 0 stands for the product of a zero end.
-        undefined = undefined or _endless(a) and b.low <= 0 <= b.high or _endless(b) and a.low <= 0 <= a.high
+        undefined = undefined or (_endless(a) and b.low <= 0 <= b.high) or (_endless(b) and a.low <= 0 <= a.high)
         return _hull([_times(x, y) for x in (a.low, a.high) for y in (b.low, b.high)], undefined)
     if operation in ("div", "floordiv"):
         if b.low <= 0 <= b.high:

@@ -63,7 +63,7 @@ class Bounds:
         if high - low > _VALUES:
             return None
         values = [old for old in range(low, high + 1) if not self.excluded(holds, index, old)]
-        moves = {old: _result(kind, old, step) for old in values}
+        moves = {old: new_value(kind, old, step) for old in values}
         outside = [old for old, new in moves.items() if not low <= new <= high]
         if outside and not effect.saturate:
             self.refuse(where, index, outside, holds, step)
@@ -106,7 +106,7 @@ class Bounds:
         return f"{name} = {levels[value] if levels else value}"
 
 
-def _result(kind: EffectKind, old: int, number: int) -> int:
+def new_value(kind: EffectKind, old: int, number: int) -> int:
     """Value after an effect by a constant, before the bounds."""
     if kind == "add":
         return old + number
