@@ -128,10 +128,10 @@ def moments(chain: Chain, programs: Sequence[Program], times: Sequence[float]) -
 
 def _moments(law: Floats, value: Floats, lost: float) -> Moments:
     mass = float(law.sum())
-    mean = float(law @ value) / mass
-    centred = value - mean
-    square = centred * centred
-    return Moments(mean, float(law @ square) / mass, float(law @ (square * square)) / mass, lost)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(law @ value) / mass
+        square = (value - mean) ** 2
+        return Moments(mean, float(law @ square) / mass, float(law @ (square * square)) / mass, lost)
 
 
 def reach_within(chain: Chain, target: Program, within: float, avoid: Program | None = None) -> Moments:

@@ -372,12 +372,14 @@ class Search:
     def expand(self, numbers: Integers) -> None:
         """Find the arcs out of some states."""
         moves, fired = self.events.out(self.states.all[numbers])
-        order = np.argsort(moves.origin, kind="stable")
-        moves = moves.only(order)
         target = self.numbers(moves.state)
-        ends = self.arcs["rate"].size + np.searchsorted(moves.origin, np.arange(numbers.size + 1))
+        # Arcs that lead elsewhere come first, state by state; those that change nothing count as firings only.
+        still = target == numbers[moves.origin]
+        order = np.lexsort((moves.origin, still))
+        moves, target, away = moves.only(order), target[order], int((~still).sum())
+        ends = self.arcs["rate"].size + np.searchsorted(moves.origin[:away], np.arange(numbers.size + 1))
         self.span.all[numbers] = np.column_stack([ends[:-1], ends[1:]])
-        self.exit.all[numbers] = summed(moves.origin, moves.weight, numbers.size)
+        self.exit.all[numbers] = summed(moves.origin[:away], moves.weight[:away], numbers.size)
         self.expanded.all[numbers] = True
         if self.events.immediate:
             self.followed.all[numbers] = fired

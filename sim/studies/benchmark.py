@@ -97,7 +97,7 @@ def run(model: Model, rounds: int, out: Callable[[str], None], progress: Callabl
     timings = measure(model, rounds, progress)
     out(f"workload A, {rounds} interleaved rounds, CPU time of one core; ratios are medians of the rounds")
     out(
-        f"{platform.machine()}, Python {platform.python_version()}, NumPy {numpy.__version__}, SimPy {simpy.__version__}"
+    out(f"workload A, {rounds} interleaved rounds, CPU time of one core; ratios: median (range) over the rounds")
     )
     out("")
     out(f"{'engine':<20}{'ns per event':>14}{'faster than SimPy, user style':>34}")

@@ -79,8 +79,8 @@ def run(  # noqa: PLR0917 - in the order of the study's settings
     ``replications``) limits the slower reference engine. Lines go to ``out``; the last one is
     ``N passed, M failed, K unsupported``. ``compare_tables=False`` leaves out the comparison of tables and expressions.
 
-    Raises BadOracle (a ValueError) for a path that is not there or holds no JSON, ValueError for an unknown engine or
-    a number of replications below 2.
+    Raises BadOracle (a ValueError) for a path that is not there or when no file at all can be read, ValueError for
+    an unknown engine or a number of replications below 2.
     """
     if not engines or not set(engines) <= set(ENGINES):
         raise ValueError(f"study.engines = {list(engines)}: choose among {', '.join(ENGINES)}")
@@ -89,6 +89,8 @@ def run(  # noqa: PLR0917 - in the order of the study's settings
         raise ValueError(f"study.replications = {min(counts.values())}: at least 2 are needed")
     study = _Study(list(dict.fromkeys(engines)), counts, seed, out, compare_tables)
     work = [study.prepared(path) for path in find(paths)]
+    if len(study.unreadable) == len(work):
+        raise study.unreadable[0]
     study.begin([questions for _, questions in work])
     for imported, questions in work:
         if imported is not None:
@@ -116,23 +118,26 @@ class _Study:
     unsupported: int = 0
     worst: dict[str, float] = field(default_factory=dict)
     early: list[tuple[str, str, str, str]] = field(default_factory=list)
+    unreadable: list[BadOracle] = field(default_factory=list)
 
     @property
     def simulators(self) -> list[str]:
         return [engine for engine in self.engines if engine in _SIMULATORS]
 
     def prepared(self, path: Path) -> tuple[Imported | None, list[Question]]:
-        """A file's model and questions; what cannot be had is noted for the report. Raises BadOracle."""
+        """A file's model and questions; what cannot be had is noted for the report."""
         case: Case | None = None
         try:
             case = read(path)
             imported = import_case(case)
             compile_model(imported.spec(), tables=False, strict=False)
+        except BadOracle as error:
+            self.unreadable.append(error)
+            self.early.append((path.stem, "", "", str(error)))
+            return None, []
         except (Unsupported, ModelError) as error:
             self.early.append((case.id if case else path.stem, "", "", str(error)))
             return None, []
-        except BadOracle:
-            raise
         questions = []
         for query in case.queries:
             try:
@@ -394,16 +399,16 @@ class _CaseRun:
         model = compile_model(self.imported.spec(), tables=False, strict=False)
         try:
             self.solver.chain(math.inf)
-            wanted = WINDOW_EVENTS
+            solved, wanted = True, WINDOW_EVENTS
         except (ValueError, SimulationError):
-            wanted = BLIND_EVENTS
+            solved, wanted = False, BLIND_EVENTS
         length, events = 1.0, 0.0
         for _ in range(40):
             events = float(lockstep.simulate(model, plan(self.seed, length, 16)).events.mean())
             if events >= wanted:
                 break
             length *= 2.0
-        enough = self.solver.warm_up(length) if wanted == WINDOW_EVENTS else length
+        enough = self.solver.warm_up(length) if solved else length
         return enough, events * enough / length
 
     # ------------------------------------------------------------------------------------------------- identities
@@ -417,6 +422,9 @@ class _CaseRun:
             found = event_times(self.imported, _SIMULATORS[engine], self.seed, wanted[-1][0])
         except (TypeError, ValueError):
             self.study.cannot(self.name, "event_log", engine, "no list of [time, transition]")
+            return
+        except SimulationError as error:
+            self.study.same(self.name, "event_log", engine, 1, good=False, note=str(error))
             return
         shown = self.imported.transitions
         listed_names = {name for _, name in wanted}

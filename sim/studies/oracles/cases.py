@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sim.studies.oracles.expressions import Unsupported
 
 FORMAT: Final = "oracle-neutral/1"
+#: Largest factor on the number of replications.
+MAX_SCALE: Final = 1_000.0
 #: Most times of a time course.
 MAX_TIMES: Final = 20_000
 #: Digits of the numbers in an ``.exact.csv`` table.
@@ -29,11 +31,12 @@ class BadOracle(ValueError):  # noqa: N818 - it is the file that is bad
 
 @dataclass(frozen=True)
 class Query:
-    """A question of a case: its ``kind`` and the other fields as written."""
+    """A question of a case: its ``kind``, the other fields as written, and the end of the case's time if it has one."""
 
     id: str
     kind: str
     fields: Mapping[str, Any]
+    horizon: Any = None
 
     def need(self, name: str) -> Any:
         """A field that must be there. Raises Unsupported."""
@@ -43,14 +46,15 @@ class Query:
 
     def number(self, name: str) -> float:
         """A field that must be a finite number. Raises Unsupported."""
-        value = self.need(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise Unsupported(f"{name} = {value!r} is no number")
-        return float(value)
+        value = _number(self.need(name))
+        if value is None:
+            raise Unsupported(f"{name} = {self.fields[name]!r} is no number")
+        return value
 
     def time(self, name: str) -> float:
-        """A field that must be a time >= 0. Raises Unsupported."""
-        value = self.number(name)
+        """A field that must be a time >= 0; where it is absent, the end of the case. Raises Unsupported."""
+        known = self.fields.get(name) is None and _number(self.horizon) is not None
+        value = float(self.horizon) if known else self.number(name)
         if value < 0:
             raise Unsupported(f"{name} = {value:g} lies before the start")
         return value
@@ -74,8 +78,8 @@ class Query:
     def scale(self) -> float:
         """Factor on the number of replications."""
         scale = self.number("n_scale") if self.fields.get("n_scale") is not None else 1.0
-        if scale <= 0:
-            raise Unsupported(f"n_scale = {scale:g} must be positive")
+        if not 0 < scale <= MAX_SCALE:
+            raise Unsupported(f"n_scale = {scale:g} must be positive and at most {MAX_SCALE:g}")
         return scale
 
     @property
@@ -155,11 +159,24 @@ def read(path: Path) -> Case:
         if key not in data and not (key == "transitions" and ("scheduled" in data or "immediate" in data)):
             raise Unsupported(f"no {key!r}: not of the format {FORMAT!r}")
     case = Case(path, str(data.get("id") or path.stem), data, ())
-    queries = tuple(
-        Query(str(item.get("id") or f"query {i + 1}"), str(item.get("kind")), item)
-        for i, item in enumerate(case.items("queries"))
-    )
-    return Case(path, case.id, data, queries)
+    queries: dict[str, Query] = {}
+    for i, item in enumerate(case.items("queries")):
+        name = str(item.get("id") or f"query {i + 1}")
+        while name in queries:
+            name += "'"
+        queries[name] = Query(name, str(item.get("kind")), item, data.get("horizon"))
+    return Case(path, case.id, data, tuple(queries.values()))
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also one written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def grid(query: Query) -> list[float]:

@@ -32,6 +32,8 @@ from sim.studies.oracles.expressions import Unsupported, constant, names_of, tra
 
 #: A variable without a minimum may fall to this.
 LOWEST: Final = -(2**62)
+#: Chances written with few digits may miss 1 by so much; they are weights to the engines.
+_ROUNDED: Final = 1e-5
 _OPEN: Final = (None, math.inf, -math.inf)
 _MEMORIES: Final[tuple[Memory, ...]] = ("enabling", "age", "identical")
 
@@ -290,7 +292,7 @@ class _Reading:
             raise Unsupported("outcomes are no list of objects")
         weights = [translate(o.get("p"), self.meaning) for o in outcomes]
         known = [w.value for w in weights if isinstance(w, Number)]
-        if len(known) == len(weights) and abs(sum(known) - 1.0) > 1e-9:
+        if len(known) == len(weights) and abs(sum(known) - 1.0) > _ROUNDED:
             raise Unsupported(f"the chances of the outcomes add up to {sum(known):g}")
         return tuple(
             Branch(

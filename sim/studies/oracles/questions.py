@@ -70,6 +70,8 @@ class Question:
 def ask(imported: Imported, query: Query) -> Question:
     """The question behind a query. Raises Unsupported with the reason."""
     kind = _kind_by_fields(query) if query.kind == "exact_only" else query.kind
+    if query.scale and kind.startswith("prob") and not 0.0 <= query.value <= 1.0:
+        raise Unsupported(f"the value {query.value:g} is no probability")
     if kind == "transient_mean_sd":
         return _course(imported, query)
     if kind in ("prob_at", "mean_at", "var_at"):
@@ -145,10 +147,9 @@ def _weights(imported: Imported, query: Query) -> dict[str, float]:
         raise Unsupported("weights are no object")
     found: dict[str, float] = {}
     for label, weight in written.items():
-        if label not in imported.labels:
-            raise Unsupported(f"no transition has the action {label!r}")
         value = constant(weight, imported.meaning, f"weight of {label}")
-        for action in imported.labels[label]:
+        # An action that no transition has never happens.
+        for action in imported.labels.get(label, ()):
             found[action] = found.get(action, 0.0) + value
     return {action: weight for action, weight in found.items() if weight}
 

@@ -271,9 +271,13 @@ def chunks(run: Run, seed: int, first: int, end: int) -> Iterator[Plan]:
 
 
 def take(run: Run, rows: Rows, first: int, wanted: Mapping[str, int], into: dict[str, list[Tally]]) -> None:
-    """Add rows to the tallies (by question and part); each question counts its first ``wanted`` histories only."""
+    """Add rows to the tallies (by question and part); each question counts its first ``wanted`` histories only.
+
+    A history that ran away before a fixed time says nothing about that time.
+    """
+    gone = (rows.status == RAN_AWAY) & math.isfinite(run.until)
     for question, reader in zip(run.questions, run.readers, strict=True):
-        values = reader(rows)
+        values = [np.where(gone, np.nan, value) for value in reader(rows)]
         tallies = into.setdefault(question.query.id, [Tally() for _ in values])
         for tally, value in zip(tallies, values, strict=True):
             tally.add(value[: max(0, wanted[question.query.id] - first)])

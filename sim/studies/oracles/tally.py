@@ -51,9 +51,10 @@ class Tally:
         self.differing += int((known != self.mode).sum())
         self.farthest = max(self.farthest, float(np.abs(known - self.mode).max()))
         mean = float(known.mean()) if (known != known[0]).any() else float(known[0])
-        centred = known - mean
-        part = np.array([mean, *(float((centred**k).sum()) for k in (2, 3, 4))])
-        self.moments = _merge(self.count, self.moments, known.size, part)
+        with np.errstate(over="ignore", invalid="ignore"):
+            centred = known - mean
+            part = np.array([mean, *(float((centred**k).sum()) for k in (2, 3, 4))])
+            self.moments = _merge(self.count, self.moments, known.size, part)
         self.count += known.size
 
     @property
@@ -136,12 +137,15 @@ def judge(expected: Expected, tally: Tally, known: Known | None) -> Judged:
     """
     if tally.missing or tally.count == 0:
         return Judged(expected, tally.mean, tally.count, reason=f"{tally.missing:,} histories undecided")
+    if not np.isfinite(tally.moments).all():
+        return Judged(expected, tally.mean, tally.count, reason="the numbers are too large to be averaged")
     if expected.statistic == "prob":
         return _probability(expected, tally)
     deviation = math.sqrt(max(tally.variance, 0.0))
     estimate = {"mean": tally.mean, "var": tally.variance, "sd": deviation}[expected.statistic]
     known = Known(expected.sd**2) if expected.sd is not None else known
-    fixed = expected.value == 0.0 if expected.statistic != "mean" else known is not None and known.variance == 0.0
+    fixed = known is not None and known.variance == 0.0
+    fixed = fixed or (expected.statistic != "mean" and expected.value == 0.0)
     if fixed or (tally.differing == 0 and _close(estimate, expected.value, expected.error)):
         good = _close(estimate, expected.value, 0.0 if fixed else expected.error)
         return Judged(expected, estimate, tally.count, 0.0 if good else math.inf, float(good), sure=True)
@@ -185,7 +189,9 @@ def _spread(expected: Expected, tally: Tally, estimate: float, known: Known | No
         return _normal(expected, estimate, n, math.sqrt(variance / n), sure_spread=exact)
     exact = known is not None and math.isfinite(known.fourth)
     fourth, second = (known.fourth, known.variance) if exact and known is not None else (tally.fourth, tally.variance)
-    error = math.sqrt(max(fourth - second * second, 0.0) / n)
+    # The second term matters where the first vanishes (a fair coin): what is left is (1 - chi-square) x variance / n,
+    # and seven times that unit covers its tail down to the p-values that count here.
+    error = math.hypot(math.sqrt(max(fourth - second * second, 0.0) / n), 7.0 * second / n)
     if expected.statistic == "sd":
         # The variance is compared: its error is known, and a table's sd is exact to its last digit.
         squared = Expected(expected.label, "var", expected.value**2, 2.0 * expected.value * expected.error)
