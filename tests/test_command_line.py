@@ -140,15 +140,17 @@ def test_a_fault_in_a_scenario_is_told_with_file_and_line(here: Path) -> None:
 def test_a_scenario_in_order_is_said_so(here: Path) -> None:
     code, out, _ = run(here, *OWN, "study=check")
     assert code == 0
-    assert out.startswith("ok: small as of 2025-11-17, 120 days: 5 variables, 2 inputs, 5 actions, 3 milestones")
+    assert out.startswith(
+        "ok: small as of 2025-11-17, 120 days: 5 variables, 2 uncertain inputs, 5 actions, 3 milestones"
+    )
 
 
-def test_what_cannot_be_written_is_3(here: Path) -> None:
+def test_a_file_where_a_folder_should_be_is_bad_input(here: Path) -> None:
     (here / "results").write_text("a file where a folder should be", encoding="utf-8")
     code, out, err = run(here, *OWN, *QUICK)
-    assert code == 3
+    assert code == 2
     assert out == ""
-    assert err.startswith("escalation: ")
+    assert err.startswith("escalation: results: ")
     assert "Traceback" not in err
 
 

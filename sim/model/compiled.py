@@ -404,6 +404,9 @@ class _Compiler:
         where = f"{action.name}: branch {branch.label or number}"
         condition = self.bind(branch.condition, f"{where}: if", "inputs")
         weight = product([self.bind(w, f"{where}: weight", "inputs") for w in (branch.weight, *branch.factors)])
+        sure = range_of(weight, self.box)
+        if self.strict and sure.high < 0 and not sure.undefined:
+            raise ModelError(f"{where}: its weight is negative ({sure.high:g} at most); weights must be numbers >= 0")
         if condition != TRUE:
             weight = Call("where", (condition, weight, Number(0.0)))
         holds = guard if condition == TRUE else condition if guard == TRUE else Call("and", (guard, condition))

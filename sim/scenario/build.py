@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sim.model.expressions import TRUE, Call, Expression, Number
 from sim.model.spec import Action, Condition, Quantity, Spec
@@ -22,6 +22,9 @@ from sim.scenario.scenario import ActionInfo, Actor, BaseRate, Ending, Evidence,
 from sim.scenario.shape import validate
 from sim.scenario.source import Faults, Source
 from sim.scenario.values import Values
+
+#: Longest run, in days: whatever happens later is no crisis of today.
+LONGEST: Final = 36_525
 
 
 def build(
@@ -153,10 +156,14 @@ class _Builder:
                 ("horizons",), "ascending numbers of days are wanted, such as [30, 90, 180]", list(file.horizons)
             )
         try:
-            return quantities.until(file.until, self.as_of)
+            until = quantities.until(file.until, self.as_of)
         except QuantityError as error:
             faults.add(("until",), str(error))
             return 1.0
+        if until > LONGEST:
+            faults.add(("until",), f"{until:g} days; a run lasts at most {LONGEST} days (100 years)")
+            return 1.0
+        return until
 
     # ------------------------------------------------------------------------------------------------------ names
     def check_names(self) -> None:

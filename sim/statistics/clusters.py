@@ -54,7 +54,8 @@ def range_over_inputs(
     """Low and high end (shape of ``point``) of the range of a chance over the inputs.
 
     ``counts`` (K, …) are successes among ``size`` histories for each of K sets of inputs. Where fewer than
-    ``FEWEST`` sets were drawn, or the shares spread no more than chance alone explains, the range is ``point``.
+    ``FEWEST`` sets were drawn, or the shares spread no more than chance alone explains, the range is ``point``; it
+    always holds ``point``.
 
     Raises ValueError for counts outside 0 … size.
     """
@@ -64,7 +65,8 @@ def range_over_inputs(
         return centre.copy(), centre.copy()
     low, high = np.quantile(estimates, ends, axis=0)
     alike = between_variance(counts, size) == 0
-    return np.where(alike, centre, low), np.where(alike, centre, high)
+    # The point comes from other histories than the range; a range that leaves it out would contradict it.
+    return np.where(alike, centre, np.minimum(low, centre)), np.where(alike, centre, np.maximum(high, centre))
 
 
 def _shares(counts: ArrayLike, size: int) -> Floats:

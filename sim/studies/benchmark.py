@@ -96,9 +96,8 @@ def run(model: Model, rounds: int, out: Callable[[str], None], progress: Callabl
     out("histories of reference and lockstep equal to the last bit; the peer agrees within 5 standard errors")
     timings = measure(model, rounds, progress)
     out(f"workload A, {rounds} interleaved rounds, CPU time of one core; ratios are medians of the rounds")
-    out(
-    out(f"workload A, {rounds} interleaved rounds, CPU time of one core; ratios: median (range) over the rounds")
-    )
+    versions = f"Python {platform.python_version()}, NumPy {numpy.__version__}, SimPy {simpy.__version__}"
+    out(f"{platform.machine()}, {versions}")
     out("")
     out(f"{'engine':<20}{'ns per event':>14}{'faster than SimPy, user style':>34}")
     for timing in timings:

@@ -41,7 +41,10 @@ class Order:
     @property
     def results(self) -> Path:
         """Folder for run folders."""
-        return Path(self.configuration["results"])
+        folder = Path(str(self.configuration["results"]))
+        if not str(self.configuration["results"]).strip() or any(p.is_file() for p in (folder, *folder.parents)):
+            raise SettingError(f"results: {str(folder)!r} is no folder and cannot be one; give another path")
+        return folder
 
     def scenario(self) -> Scenario:
         """The scenario, as of its date. Raises ValueError with every problem found."""
@@ -101,7 +104,10 @@ def _forecast(order: Order) -> int:
     scenario, settings = order.scenario(), order.settings
     chosen = order.study.get("milestones")
     known = [m.name for m in scenario.milestones]
-    for name in chosen or ():
+    figures = order.study.get("figures", True)
+    if not isinstance(figures, bool):
+        raise SettingError(f"study.figures: {figures!r} is neither true nor false")
+    for name in _listed(chosen, "study.milestones") if chosen is not None else ():
         if name not in known:
             raise SettingError(f"study.milestones: unknown milestone {name!r}{nearest(str(name), known)}")
     total = settings.replications + settings.inputs * settings.histories
@@ -110,7 +116,7 @@ def _forecast(order: Order) -> int:
             scenario, settings, order.results, command=order.command, progress=progress, say=remark
         )
     table.show(found.summary, table.console())
-    if order.study.get("figures", True) and not found.drawn(chosen):
+    if figures and not found.drawn(chosen):
         found.plot(chosen)
     say_folder(found.folder)
     return 0
@@ -134,7 +140,7 @@ def _check(order: Order) -> int:
     model = task_of(scenario, order.settings).model
     counts = {
         "variables": len(model.variables),
-        "inputs": len(model.inputs),
+        "uncertain inputs": len(model.inputs),
         "actions": len(model.rows),
         "milestones": len(model.milestones),
         "outcomes": len(model.outcomes),

@@ -14,6 +14,9 @@ from sim.runs.plan import ENGINES, Engine
 MOST = 10**9
 #: The counts of a nested run, by input and day, have to fit in memory.
 MOST_INPUTS = 10**4
+#: With fewer, a 10-90 % range would be made up of noise.
+FEWEST_INPUTS = 20
+FEWEST_HISTORIES = 5
 MOST_HISTORIES = 10**5
 
 
@@ -47,8 +50,8 @@ class Settings:
         _within(self.replications, "run.replications", 1, MOST)
         _within(self.seed, "run.seed", 0, 2**63 - 1)
         _within(self.chunk, "run.chunk", 1, MOST)
-        _within(self.inputs, "run.inputs", 1, MOST_INPUTS)
-        _within(self.histories, "run.histories", 1, MOST_HISTORIES)
+        _within(self.inputs, "run.inputs", FEWEST_INPUTS, MOST_INPUTS)
+        _within(self.histories, "run.histories", FEWEST_HISTORIES, MOST_HISTORIES)
         _within(self.replication, "run.replication", 0, 2**62)
         _one_of(self.engine, "run.engine", ENGINES)
         _one_of(self.executor, "run.executor", EXECUTORS)
@@ -61,6 +64,8 @@ def read_settings(run: Mapping[str, Any]) -> Settings:
 
     Raises SettingError for an unknown key or a value out of its range.
     """
+    if not isinstance(run, Mapping):
+        raise SettingError(f"run: {run!r}; its settings have names of their own, such as run.replications=20000")
     known = {field.name: field for field in fields(Settings)}
     for key in run:
         if key not in known:

@@ -67,6 +67,7 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
         "title": scenario.title,
         "question": scenario.question,
         "as_of": scenario.as_of.isoformat(),
+        "latest_report": _latest_report(scenario),
         "until": _date(scenario.as_of, task.until),
         "until_days": task.until,
         "days": {str(day): _date(scenario.as_of, day) for day in task.days},
@@ -130,6 +131,12 @@ def _numbers(
 def _base_rate(rate: Any) -> dict[str, Any]:
     by = {f"{day:g}": share for day, share in rate.by.items()}
     return {"milestone": rate.milestone, "label": rate.label, "n": rate.n, "by": by, "source": rate.source}
+
+
+def _latest_report(scenario: Scenario) -> str | None:
+    """Date of the last report that was known on the date of the forecast."""
+    known = [report.date for report in scenario.reports.values() if report.date <= scenario.as_of]
+    return max(known).isoformat() if known else None
 
 
 def _date(as_of: datetime.date, day: int) -> str:

@@ -47,7 +47,9 @@ def show(summary: Mapping[str, Any], out: Console) -> None:
     brackets = " In brackets: 10–90 % range over the inputs." if summary["inputs"] else ""
     out.print(summary["title"], style="bold")
     out.print(summary["question"])
-    out.print(f"Forecast as of the end of {date_words(summary['as_of'])}.{brackets}")
+    latest = summary.get("latest_report")
+    report = f"; the latest report is of {date_words(latest)}" if latest else ""
+    out.print(f"Forecast as of the end of {date_words(summary['as_of'])}{report}.{brackets}")
     out.print()
     sentences = summary["sentences"]
     table = _table("Where it stands (the first that applies)", days, out.width)

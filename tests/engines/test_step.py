@@ -365,3 +365,9 @@ def test_an_effect_that_leaves_its_bounds_is_refused_with_a_witness() -> None:
 def test_models_that_cannot_be_are_refused(bad: Spec, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         compile_model(bad)
+
+
+def test_a_weight_that_is_surely_negative_is_refused() -> None:
+    wrong = spec({"n": (0, 3, 0)}, Action("x", "x", Calendar(1.0), (Branch(), Branch(weight=parse("1 - 1.2 - n")))))
+    with pytest.raises(ModelError, match=r"x: branch 1: its weight is negative \(-0\.2 at most\)"):
+        compile_model(wrong)

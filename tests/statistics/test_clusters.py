@@ -84,3 +84,11 @@ def test_shapes_are_kept_and_nonsense_is_refused() -> None:
     assert (low <= high).all()
     with pytest.raises(ValueError, match="counts 0 … 81 of 80 histories"):
         constrained([0, 81], HISTORIES)
+
+
+def test_the_range_always_holds_the_point() -> None:
+    counts = np.zeros((100, 1), dtype=np.int64)
+    counts[:3] = 40
+    low, high = range_over_inputs(counts, 80, np.array([0.3]))
+    assert low[0] < 0.05
+    assert high[0] == 0.3

@@ -114,7 +114,7 @@ def test_the_manifest_says_what_made_the_run(result: Result) -> None:
 
 def test_only_what_decides_the_numbers_names_the_folder(result: Result, tmp_path: Path) -> None:
     def name(text: str = small.TEXT, **changes: Any) -> str:
-        settings = Settings(**{**vars(SETTINGS), "replications": 50, "inputs": 10, "histories": 2, **changes})
+        settings = Settings(**{**vars(SETTINGS), "replications": 50, "inputs": 20, "histories": 5, **changes})
         return forecast(small.scenario(text), settings, tmp_path).folder.name
 
     same = result.folder.name
