@@ -13,8 +13,10 @@ and could not; the exact engine is not expected to solve a model that is no Mark
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +58,9 @@ STEADY_BUDGET: Final = 200
 STEADY_LEAST: Final = 200
 #: A question for which too few histories differ gets so many times more, once.
 MORE: Final = 8
+#: The reference engine spends at most about so many events on a run, but simulates at least so many histories.
+REFERENCE_EVENTS: Final = 20_000_000
+REFERENCE_LEAST: Final = 100
 #: With so many histories a run to a fixed time is tried on a few of them first.
 _TRY: Final = 20_000
 _SIMULATORS: Final[dict[str, Simulate]] = {"lockstep": lockstep.simulate, "reference": reference.simulate}
@@ -323,7 +328,8 @@ class _CaseRun:
     def simulate(self, engine: str, each: Run) -> None:
         """One run by one engine: verdicts on its questions, and equality with the lockstep engine."""
         study = self.study
-        wanted = {q.query.id: max(2, round(study.counts[engine] * q.query.scale)) for q in each.questions}
+        most = self.affordable(each) if engine == "reference" else sys.maxsize
+        wanted = {q.query.id: max(2, min(most, round(study.counts[engine] * q.query.scale))) for q in each.questions}
         twin = lockstep.simulate if engine == "reference" and "lockstep" in study.engines else None
         tallies: dict[str, list[Tally]] = {}
         same, count = True, max(wanted.values())
@@ -343,6 +349,13 @@ class _CaseRun:
             study.judged(self.name, question.query, engine, verdicts[question.query.id])
         if twin is not None:
             study.same(self.name, "= lockstep", engine, count, good=same, note=f"run {each.name}: same histories")
+
+    def affordable(self, each: Run) -> int:
+        """Histories of a run that the reference engine can simulate in some minutes."""
+        with contextlib.suppress(SimulationError):
+            events = lockstep.simulate(each.model, each.plan(self.seed, TRIAL // 8)).events.mean()
+            return max(REFERENCE_LEAST, round(REFERENCE_EVENTS / max(1.0, float(events))))
+        return REFERENCE_LEAST
 
     def verdicts(self, question: Question, tallies: Sequence[Tally]) -> list[Judged]:
         result = []

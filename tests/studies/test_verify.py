@@ -602,7 +602,8 @@ def oracles() -> Path:
     ("folder", "supported", "unsupported"), [("closed", 48, 3), ("dsmts", 30, 0), ("qcomp", 19, 0)]
 )
 def test_the_open_suite_in_lockstep(oracles: Path, folder: str, supported: int, unsupported: int) -> None:
-    code, lines = outcome(oracles / folder, n=1_000, engines=["lockstep"], compare_tables=False)
+    n = 4_000 if folder == "closed" else 1_000
+    code, lines = outcome(oracles / folder, n=n, engines=["lockstep"], compare_tables=False)
     extra = 1 if folder == "closed" else 0  # an event log
     assert (code, lines[-1]) == (0, f"{supported + extra} passed, 0 failed, {unsupported} unsupported"), "\n".join(
         lines
@@ -610,12 +611,12 @@ def test_the_open_suite_in_lockstep(oracles: Path, folder: str, supported: int, 
 
 
 def test_the_open_suite_solved(oracles: Path) -> None:
-    # The two left out have two open variables each and take several seconds.
-    slow = ("dsmts_00007", "dsmts_00025")
-    paths = [p for p in find([oracles / "closed", oracles / "dsmts", oracles / "qcomp"]) if p.stem not in slow]
+    # Left out: two with two open variables each, which take several seconds, and eleven that say the same as 00001.
+    left_out = [f"dsmts_{number:05}" for number in (2, 6, 7, 8, 9, 11, 12, 13, 14, 15, 17, 18, 25)]
+    paths = [p for p in find([oracles / "closed", oracles / "dsmts", oracles / "qcomp"]) if p.stem not in left_out]
     code, lines = outcome(paths, engines=["exact"])
     assert code == 0, "\n".join(lines)
-    assert lines[-1].startswith("74 passed, 0 failed")
+    assert lines[-1].startswith("63 passed, 0 failed")
 
 
 def test_tables_and_reference_on_a_few_cases(oracles: Path) -> None:

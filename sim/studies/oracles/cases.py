@@ -210,7 +210,10 @@ def table(case: Case, query: Query) -> Table:
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
         head, body = [cell.strip() for cell in rows[0]], [row for row in rows[1:] if row]
-        places = [head.index(column) for column in ("time", *map(str, query.need("columns")))]
+        columns = query.need("columns")
+        if not isinstance(columns, list) or not columns:
+            raise Unsupported(f"columns {columns!r} are no list of names")
+        places = [head.index(column) for column in ("time", *map(str, columns))]
         cells = [[row[place].strip() for place in places] for row in body]
         values = np.array([[float(cell) for cell in row] for row in cells])
     except (OSError, ValueError, IndexError) as error:
