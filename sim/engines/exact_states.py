@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sim.engines.effects import new_values
 from sim.engines.exact_chain import Chain, Floats, Integers, Jump, NotMarkov, Truths, fixed, reader, summed
 from sim.engines.interface import SimulationError
 from sim.model.compiled import MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model, Row
@@ -185,20 +186,7 @@ class Events:
         old = states[:, effect.column]
         value = np.broadcast_to(evaluate(effect.value, self.read(states, amounts)), old.shape)
         where = f"{row.name}: effect on {self.model.variables[effect.column]}"
-        broken = ~(np.abs(value) < 2.0**53) | (np.floor(value) != value)
-        if broken.any():
-            raise SimulationError(f"{where} is no whole number where {self.where(states, broken)}")
-        number = value.astype(np.int64)
-        if effect.kind == "add":
-            new = old + number
-        elif effect.kind == "set":
-            new = number
-        else:
-            new = np.maximum(old, number) if effect.kind == "at_least" else np.minimum(old, number)
-        within: Integers = np.clip(new, effect.lower, effect.upper)
-        outside = within != new
-        if not effect.saturate and outside.any():
-            raise SimulationError(f"{where} leaves {effect.lower} … {effect.upper} where {self.where(states, outside)}")
+        within, _ = new_values(effect, old, value, where, lambda flags: self.where(states, flags))
         return within
 
     def look(self, states: Integers) -> Integers:
