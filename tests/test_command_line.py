@@ -34,9 +34,14 @@ def start(here: Path, *arguments: str, **options: object) -> subprocess.Popen[st
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     environment.pop("HYDRA_FULL_ERROR", None)
     command = [sys.executable, "-m", "sim", *arguments]
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-        command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    # A shell starts background jobs with interrupts ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+            command, cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(here: Path, *arguments: str) -> tuple[int, str, str]:
