@@ -375,7 +375,7 @@ class _CaseRun:
         if not needed and question.query.id not in self.solver.known:
             return None
         solved = self.solver.solve(question)
-        if solved.reason or solved.parts[part].lost > LOSS or math.isnan(solved.parts[part].variance):
+        if solved.reason or solved.parts[part].lost > LOSS or not math.isfinite(solved.parts[part].variance):
             return None
         return Known(solved.parts[part].variance, solved.parts[part].fourth)
 

@@ -149,7 +149,7 @@ def judge(expected: Expected, tally: Tally, known: Known | None) -> Judged:
     if fixed or (tally.differing == 0 and _close(estimate, expected.value, expected.error)):
         good = _close(estimate, expected.value, 0.0 if fixed else expected.error)
         return Judged(expected, estimate, tally.count, 0.0 if good else math.inf, float(good), sure=True)
-    if tally.differing < ENOUGH and (known is None or math.isnan(known.variance)):
+    if tally.differing < ENOUGH and (known is None or not math.isfinite(known.variance)):
         # Rare events may be missing from the sample, but not a thousand of the largest kind there could well be.
         unit = max(1.0, abs(tally.mode), tally.farthest) ** (1 if expected.statistic == "mean" else 2)
         if tally.count * abs(estimate - expected.value) > _MISSED * unit:
