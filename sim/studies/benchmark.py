@@ -17,9 +17,12 @@ from typing import Final
 
 from sim.engines import lockstep, reference
 from sim.engines.interface import plan
-from sim.model.compiled import Model
+from sim.model.compiled import Model, compile_model
 from sim.studies import benchmark_user_style
+from sim.studies.order import Order, remark
+from sim.studies.settings import CheckError, SettingError, whole
 
+SETTINGS: Final = ("rounds",)
 UNTIL: Final = 180.0
 SEED: Final = 20_251_117
 #: Replications per round: enough for a second of work in the fast engine, a few tenths in the slow ones.
@@ -41,6 +44,17 @@ class Timing:
     def best(self) -> float:
         """Fewest nanoseconds per event over the rounds."""
         return min(self.nanoseconds)
+
+
+def answer(order: Order) -> int:
+    """Time the engines on the scenario of an order."""
+    rounds = whole(order.study.get("rounds", 7), "study.rounds")
+    if rounds < 1:
+        raise SettingError(f"study.rounds: {rounds}; at least 1 is needed")
+    try:
+        return run(compile_model(order.scenario().spec), rounds, print, remark)
+    except DisagreementError as error:
+        raise CheckError(str(error)) from None
 
 
 def check(model: Model) -> None:

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.model.compiled import RULES_VERSION, compile_model
+from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.execute import Done, Progress, run_nested, run_parts, silent
 from sim.runs.plan import Task
 from sim.runs.store import FORMAT, Identity
-from sim.studies.settings import CheckError, Settings
+from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
+from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.summary import curves, days_shown, summarise
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 STUDY: Final = "forecast"
+SETTINGS: Final = ("figures", "milestones")
 Say = Callable[[str], None]
 
 
@@ -84,6 +87,26 @@ class Result:
         folder = self.folder / "figures"
         drawn = save(outcomes.draw(self.summary), folder, "outcomes")
         return drawn + save(incidence.draw(self.summary, self.curves(), milestones), folder, "incidence")
+
+
+def answer(order: Order) -> int:
+    """Forecast the scenario of an order, show the table and draw the figures."""
+    from sim.studies import table
+
+    scenario, settings = order.scenario(), order.settings
+    chosen = order.study.get("milestones")
+    known = [m.name for m in scenario.milestones]
+    figures = yes_or_no(order.study.get("figures", True), "study.figures")
+    for name in listed(chosen, "study.milestones") if chosen is not None else ():
+        if name not in known:
+            raise SettingError(f"study.milestones: unknown milestone {name!r}{nearest(str(name), known)}")
+    with watched(settings.replications + settings.inputs * settings.histories) as progress:
+        found = forecast(scenario, settings, order.results, command=order.command, progress=progress, say=remark)
+    table.show(found.summary, table.console())
+    if figures and not found.drawn(chosen):
+        found.plot(chosen)
+    say_folder(found.folder)
+    return 0
 
 
 def task_of(scenario: Scenario, settings: Settings) -> Task:

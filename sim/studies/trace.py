@@ -18,6 +18,7 @@ from sim.runs import store
 from sim.runs.columns import flags, outcome
 from sim.statistics.shown import date_words, words
 from sim.studies.forecast import identity_of, task_of
+from sim.studies.order import Order, say_folder
 from sim.studies.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 STUDY: Final = "trace"
+SETTINGS: Final = ()
 #: Actions of this actor only let what has been counted fade; they are no news.
 FADING: Final = "fading."
 
@@ -52,6 +54,15 @@ class History:
     model: Model
     rows: Rows
     lines: tuple[Line, ...]
+
+
+def answer(order: Order) -> int:
+    """Tell one history of the scenario of an order."""
+    lines, folder = write(order.scenario(), order.settings, order.results)
+    print("\n".join(lines))
+    print()
+    say_folder(folder)
+    return 0
 
 
 def replay(scenario: Scenario, task: Task, number: int) -> History:

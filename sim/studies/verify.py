@@ -44,7 +44,10 @@ from sim.studies.oracles.runs import (
 )
 from sim.studies.oracles.solved import LOSS, Solver, compare
 from sim.studies.oracles.tally import FAMILY, Judged, Known, Tally, judge, threshold, z_of
+from sim.studies.order import Order, listed
+from sim.studies.settings import whole
 
+SETTINGS: Final = ("paths", "replications", "reference_replications", "engines", "seed")
 SEED: Final = 20_251_126
 ENGINES: Final = ("lockstep", "reference", "exact")
 #: Histories compared between tables and expressions: this part of all, within these limits.
@@ -66,6 +69,19 @@ _TRY: Final = 20_000
 _SIMULATORS: Final[dict[str, Simulate]] = {"lockstep": lockstep.simulate, "reference": reference.simulate}
 _HEAD: Final = ("case", "query", "engine", "histories", "exact", "estimate", "z", "verdict")
 _WIDTHS: Final = (26, 18, 10, 10, 16, 16, 9, 0)
+
+
+def answer(order: Order) -> int:
+    """Verify the engines with the oracle files that the study's settings name."""
+    study = order.study
+    limit = study.get("reference_replications")
+    return run(
+        [Path(path) for path in listed(study.get("paths"), "study.paths")],
+        whole(study.get("replications", order.settings.replications), "study.replications"),
+        listed(study.get("engines", list(ENGINES)), "study.engines"),
+        seed=whole(study.get("seed", order.settings.seed), "study.seed"),
+        reference_replications=None if limit is None else whole(limit, "study.reference_replications"),
+    )
 
 
 def run(  # noqa: PLR0917 - in the order of the study's settings
