@@ -102,6 +102,6 @@ Whole = Annotated[int, checked(_whole)]
 Number = Annotated[float, checked(quantities.number)]
 Truth = Annotated[bool, checked(_truth)]
 Date = Annotated[datetime.date, checked(quantities.day)]
-Days = Annotated[float, checked(quantities.duration)]
+Days = Annotated[float, BeforeValidator(checker(quantities.duration), json_schema_input_type=float | str)]
 #: A number, a quantity, a name, an expression or a condition: read when its meaning is known.
 Value = Annotated[str | int | float | bool, checked(scalar)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run")
 #: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
-STUDIES: Final = ("forecast", "trace", "check", "verify", "benchmark")
+STUDIES: Final = ("forecast", "trace", "check", "describe", "new", "verify", "benchmark")
 
 
 def run(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> int:

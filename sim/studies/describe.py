@@ -1,0 +1,179 @@
+"""A scenario in words: who acts, where things stand, what can happen and how fast, and what each number rests on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from sim.model.laws import Law
+from sim.scenario.scenario import Evidence, Scenario, free_judgements
+from sim.statistics.shown import date_words, words
+from sim.studies.order import Order
+
+SETTINGS: Final = ()
+WIDTH: Final = 110
+_CLOCKS: Final = (("on", "on"), ("when", "at once when"), ("rate", "rate"), ("after", "after"))
+
+
+def answer(order: Order) -> int:
+    """Print the scenario of an order in words."""
+    print("\n".join(describe(order.scenario())))
+    return 0
+
+
+def describe(scenario: Scenario) -> list[str]:
+    """The scenario as lines of plain text, as of its date."""
+    parts: list[tuple[str, Iterable[str]]] = [
+        ("Who acts", _actors(scenario)),
+        ("Where things stand", _state(scenario)),
+        ("What is not known, drawn once per history", _quantities(scenario, "inputs")),
+        ("Drawn afresh at each use", _quantities(scenario, "amounts")),
+        *((f"What {actor.label} may do", _actions(scenario, name)) for name, actor in scenario.actors.items()),
+        ("What is watched", (f"{words(m.name)}: {m.says} ({_seen(m.seen_by, m.delay)})" for m in scenario.milestones)),
+        ("How it may end, the first that holds", (f"{words(o.name)}: {o.says}" for o in scenario.outcomes)),
+        ("Beside any outcome", (f"{words(f.name)}: {f.says}" for f in scenario.flags)),
+        ("How past cases went", _base_rates(scenario)),
+        (
+            "Judgements that could well be otherwise",
+            (f"{j.place}: {j.why}" for j in scenario.judgements if not j.fixed),
+        ),
+        ("What the reports say and the model leaves out", _left_out(scenario)),
+    ]
+    lines = [scenario.title, scenario.question, *_head(scenario)]
+    for title, entries in parts:
+        shown = [line for entry in entries for line in _wrapped(entry)]
+        if shown:
+            lines += ["", title, *shown]
+    return lines
+
+
+def _head(scenario: Scenario) -> Iterator[str]:
+    known = [report for report in scenario.reports.values() if report.date <= scenario.as_of]
+    outlets = "; ".join(f"{report.outlet}, {date_words(report.date.isoformat())}" for report in known)
+    yield (
+        f"As of the end of {date_words(scenario.as_of.isoformat())}, for {scenario.until:g} days."
+        f"{f' Reports: {outlets}.' if outlets else ''} Free judgements: {free_judgements(scenario)}."
+    )
+
+
+def _actors(scenario: Scenario) -> Iterator[str]:
+    for actor in scenario.actors.values():
+        yield f"{actor.label}: {actor.what}"
+
+
+def _state(scenario: Scenario) -> Iterator[str]:
+    for variable in scenario.spec.variables:
+        info = scenario.variables[variable.name]
+        if isinstance(variable.start, Law):
+            chances = scenario.data["state"][variable.name]["start"]
+            start = f"not known: {_drawn(chances, scenario)}"
+        elif info.levels:
+            start = words(info.levels[variable.start])
+        else:
+            start = f"{variable.start:,} {info.unit}".strip()
+        fades = scenario.data["state"][variable.name].get("fades")
+        fading = f"; fades with a half-life of {fades['half_life']}" if fades else ""
+        yield f"{words(variable.name)} ({info.meaning}): {start}{fading}{_rests(info.evidence)}"
+
+
+def _drawn(start: Any, scenario: Scenario) -> str:
+    """The chances of a hidden type that are in force."""
+    entries = start if isinstance(start, list) else [start]
+    known = [entry for entry in entries if str(entry.get("from", "")) <= scenario.as_of.isoformat()]
+    return ", ".join(f"{words(str(level))} {float(chance):g}" for level, chance in known[-1]["drawn"].items())
+
+
+def _quantities(scenario: Scenario, section: str) -> Iterator[str]:
+    for quantity in scenario.inputs if section == "inputs" else scenario.amounts:
+        meaning = f" ({quantity.meaning})" if quantity.meaning else ""
+        yield f"{quantity.name}{meaning}: {quantity.spread}{_rests(quantity.evidence)}"
+
+
+def _actions(scenario: Scenario, actor: str) -> Iterator[str]:
+    for info in scenario.actions.values():
+        if info.actor != actor:
+            continue
+        given = scenario.data["actions"][info.name]
+        clock = next(f"{word} {_plain(given[key])}" for key, word in _CLOCKS if key in given)
+        guard = f"; while {given['while']}" if "while" in given else ""
+        plus = f"; plus {_plain(given['plus'])}" if given.get("plus") else ""
+        yield f"{info.says} [{info.name}]: {clock}{plus}{_times(given)}{guard}{_follows(given)}{_rests(info.evidence)}"
+        for branch in given.get("either", ()):
+            possible = f"; if {branch['if']}" if "if" in branch else ""
+            says = branch.get("says", "or")
+            yield f"  - {says}: weight {_plain(branch.get('weight', 1))}{_times(branch)}{possible}{_follows(branch)}"
+        if given.get("always") and given.get("either"):
+            yield f"  in any case: {_plain(given['always'])}"
+
+
+def _times(given: Mapping[str, Any]) -> str:
+    if not given.get("times"):
+        return ""
+    factors = []
+    for what, factor in given["times"].items():
+        if isinstance(factor, Mapping):
+            ((form, value),) = factor.items()
+            factors.append(f"{value} for {form} of {what}" if form == "each" else f"{value} {form} ({what})")
+        else:
+            factors.append(f"{factor}" if what == "always" else f"{factor} if {what}")
+    return f"; times {', '.join(factors)}"
+
+
+def _follows(given: Mapping[str, Any]) -> str:
+    effects = dict(given.get("then") or {})
+    if not given.get("either"):
+        effects = {**(given.get("always") or {}), **effects}
+    restart = f"; starts {', '.join(given['restart'])} anew" if given.get("restart") else ""
+    return (f"; then {_plain(effects)}" if effects else "") + restart
+
+
+def _plain(value: Any) -> str:
+    """Data as people write it, without quotes and braces."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return " to ".join(_plain(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _rests(evidence: Evidence | None) -> str:
+    """What a number rests on, in brackets."""
+    if evidence is None:
+        return ""
+    findings = f"finding {', '.join(str(number) for number in evidence.reports)}" if evidence.reports else ""
+    kind = {"judgement": "judged", "data": "data", "change": "changed"}.get(evidence.kind, "")
+    why = f"{kind}: {evidence.why}" if kind and evidence.why else ""
+    fixed = f"fixed: {evidence.fixed}" if evidence.fixed else ""
+    said = "; ".join(part for part in (why, fixed, findings) if part)
+    return f" [{said}]" if said else ""
+
+
+def _seen(by: str, delay: float) -> str:
+    return f"seen by {words(by)}{f', {delay:g} d later' if delay else ''}"
+
+
+def _base_rates(scenario: Scenario) -> Iterator[str]:
+    for rate in scenario.base_rates:
+        by = ", ".join(f"{share:g} by day {day:g}" for day, share in rate.by.items())
+        yield f"{words(rate.milestone)}, {rate.label} (n = {rate.n}): {by} [{rate.source}]"
+
+
+def _left_out(scenario: Scenario) -> Iterator[str]:
+    for number, reason in scenario.not_modelled.items():
+        yield f"{scenario.findings[number].says} [finding {number}]: {reason}"
+
+
+def _wrapped(entry: str) -> list[str]:
+    deeper = len(entry) - len(entry.lstrip())
+    first, rest = "  " + " " * deeper, "    " + " " * deeper
+    return textwrap.wrap(
+        entry.strip(),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
