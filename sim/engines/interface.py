@@ -26,6 +26,22 @@ class SimulationError(RuntimeError):
     """A history got where the model has no meaning (a speed that is no number, a value outside its bounds)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A number followed over time: the whole part of ``program``, kept within 0 … ``bins`` - 1 (nan counts as 0).
+
+    ``name`` says what it is where several are kept.
+    """
+
+    program: Program
+    bins: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.bins < 1:
+            raise ValueError(f"{self.name or 'a number watched'}: {self.bins} bins; at least 1 is needed")
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Which replications to simulate, how long, and what to watch.
@@ -33,8 +49,8 @@ class Plan:
     ``inputs`` and ``histories`` (shape (n,)) give the unit of each replication: inputs and hidden starts are drawn by
     the input number, everything else by the history number. ``until`` is in days and may be infinite.
     ``observe``: ascending times <= until at which the whole state is kept; an observation sees every event up to and
-    including its time. ``integrals`` are integrated over time. ``rung`` (a program that gives 0 … rungs - 1) is
-    counted over replications at the end of every day 0, 1, … until. ``log`` keeps every event.
+    including its time. ``integrals`` are integrated over time. Each number ``watched`` is counted over replications at
+    the end of every day 0, 1, … until. ``log`` keeps every event.
     """
 
     seed: int
@@ -43,8 +59,7 @@ class Plan:
     histories: Integers
     observe: tuple[float, ...] = ()
     integrals: tuple[Program, ...] = ()
-    rung: Program | None = None
-    rungs: int = 0
+    watched: tuple[Watched, ...] = ()
     log: bool = False
     max_events: int = MAX_EVENTS
 
@@ -55,13 +70,18 @@ class Plan:
             raise ValueError(f"observation times {self.observe} must ascend and not exceed until = {self.until:g}")
         if self.inputs.shape != self.histories.shape or self.inputs.ndim != 1:
             raise ValueError("inputs and histories must be one-dimensional and equally long")
-        if self.rung is not None and not math.isfinite(self.until):
-            raise ValueError("rungs are counted per day: the run needs a finite end")
+        if self.watched and not math.isfinite(self.until):
+            raise ValueError("numbers are watched day by day: the run needs a finite end")
 
     @property
     def size(self) -> int:
         """Number of replications."""
         return int(self.inputs.size)
+
+    @property
+    def days(self) -> int:
+        """Number of ends of days, from day 0 on, at which something is watched."""
+        return math.floor(self.until) + 1 if self.watched else 0
 
 
 def plan(seed: int, until: float, replications: int, first: int = 0, **options: object) -> Plan:
@@ -87,8 +107,10 @@ class Rows:
     ``status`` (n,) is AT_HORIZON, TERMINAL or RAN_AWAY; ``end`` (n,) the time the history stopped; ``culprit`` (n,)
     the row of the action at which it ran away, else -1. ``milestones`` (m, n) are first times, inf if never.
     ``state`` (variables, n) is the last state, ``start`` the first. ``observed`` is (times, variables, n).
-    ``integrals`` is (integrals, times + 1, n): up to each observation and up to the end. ``occupancy`` is
-    (days + 1, rungs). ``inputs`` (inputs, n) are the values drawn.
+    ``integrals`` is (integrals, times + 1, n): up to each observation and up to the end. ``inputs`` (inputs, n) are the
+    values drawn. ``occupancy`` holds for each number watched the replications with each value at the end of each day
+    (days, bins); a history that ended early keeps its last value. ``fired`` (branches of the model,) says how often
+    each branch happened, over all replications.
     """
 
     status: NDArray[np.int8]
@@ -102,15 +124,19 @@ class Rows:
     inputs: Floats
     observed: Integers
     integrals: Floats
-    occupancy: Integers
+    occupancy: tuple[Integers, ...]
+    fired: Integers
     log: Log | None = field(default=None)
 
     def fingerprint(self) -> str:
-        """SHA-256 over every column in replication order, times included to the last bit, and over the log."""
+        """SHA-256 over every column in replication order, times included to the last bit, and over the log.
+
+        ``fired`` follows from the log and is left out.
+        """
         digest = hashlib.sha256()
         for array in (
             self.status, self.end, self.events, self.saturations, self.culprit, self.milestones, self.start,
-            self.state, self.inputs, self.observed, self.integrals, self.occupancy,
+            self.state, self.inputs, self.observed, self.integrals, *self.occupancy,
         ):  # fmt: skip
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.log is not None:
@@ -122,7 +148,6 @@ class Rows:
 def empty_rows(model: Model, plan: Plan) -> Rows:
     """Rows to be filled in by an engine."""
     n, times = plan.size, len(plan.observe)
-    days = math.floor(plan.until) + 1 if plan.rung is not None else 0
     return Rows(
         status=np.zeros(n, dtype=np.int8),
         end=np.zeros(n),
@@ -135,7 +160,8 @@ def empty_rows(model: Model, plan: Plan) -> Rows:
         inputs=np.zeros((len(model.inputs), n)),
         observed=np.zeros((times, len(model.variables), n), dtype=np.int64),
         integrals=np.zeros((len(plan.integrals), times + 1, n)),
-        occupancy=np.zeros((days, plan.rungs), dtype=np.int64),
+        occupancy=tuple(np.zeros((plan.days, watched.bins), dtype=np.int64) for watched in plan.watched),
+        fired=np.zeros(len(model.branches), dtype=np.int64),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines.interface import Floats, Integers, Plan
+from sim.engines.watching import Follower
 from sim.model.compiled import EffectRow, Group, Model
 
 #: Tables of small groups may be spread to this many entries to share an index.
@@ -21,7 +22,7 @@ class Tables:
     """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
 
     def __init__(self, model: Model, plan: Plan, slots: int) -> None:  # noqa: PLR0915 - a list of tables
-        watched = model.watched | set(plan.rung.reads if plan.rung else ())
+        self.followers = [Follower.of(model, watched) for watched in plan.watched]
         rows, branches = model.rows, [b for _, b in model.branches]
         self.n_calendar = sum(row.kind == "calendar" for row in rows)
         self.n_immediate = sum(row.kind == "immediate" for row in rows)
@@ -36,7 +37,7 @@ class Tables:
         self.strides: list[dict[int, int]] = []
         self.offsets: list[int] = []
         self.flat: list[int] = []
-        for layout, groups in _layouts(model):
+        for layout, groups in layouts(model):
             index = self.first_index + len(self.strides)
             width = slots if layout.per_unit else 1
             self.strides.append({c: s * width for c, s in zip(layout.state, layout.stride, strict=True)})
@@ -46,7 +47,7 @@ class Tables:
             for group in groups:
                 self.indices[id(group)] = index
                 if group.table is not None:
-                    self.tables[id(group)] = _spread(group, layout)
+                    self.tables[id(group)] = spread(group, layout)
         self.n_matrix = self.first_index + len(self.strides)
         groups = [g for row in rows for g in (*row.speed, *([row.guard] if row.guard else []))]
         self.unit_groups = [g for g in groups if g.per_unit and g.size]
@@ -57,6 +58,7 @@ class Tables:
         # Effects by constants, tabulated by column; the others are computed branch by branch.
         self.settled: dict[int, Settled] = {}
         self.general: dict[int, list[EffectRow]] = {}
+        # Branches after which milestones and terminal conditions are looked at, and those that concern a follower.
         self.watched = np.zeros(count, dtype=np.bool_)
         self.restarts = np.zeros(count, dtype=np.bool_)
         self.users: dict[int, list[tuple[int, int]]] = {
@@ -77,7 +79,7 @@ class Tables:
             if general:
                 self.general[branch.number] = general
             self.restarts[branch.number] = bool(branch.restarts)
-            self.watched[branch.number] = bool(set(branch.changes) & watched)
+            self.watched[branch.number] = bool(set(branch.changes) & model.watched)
         self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
         self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
         # Runs of neighbouring clocks of one actor: (actor, rows).
@@ -138,7 +140,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """Columns that index one or more tables, with their strides."""
 
     state: tuple[int, ...]
@@ -148,7 +150,7 @@ class _Layout:
     per_unit: bool
 
 
-def _layouts(model: Model) -> list[tuple[_Layout, list[Group]]]:
+def layouts(model: Model) -> list[tuple[Layout, list[Group]]]:
     """Index rows and the groups that use them.
 
     Every index row costs a gather and an addition per event, so tables over few variables are spread over a larger
@@ -171,22 +173,22 @@ def _layouts(model: Model) -> list[tuple[_Layout, list[Group]]]:
                 break
         else:
             sets.append(wanted)
-    result: list[tuple[_Layout, list[Group]]] = []
+    result: list[tuple[Layout, list[Group]]] = []
     for found in sets:
         state = tuple(sorted(found))
         stride = tuple(entries(state[i + 1 :]) for i in range(len(state)))
-        shape = _Layout(state, tuple(lower[c] for c in state), stride, tuple(sizes[c] for c in state), per_unit=False)
+        shape = Layout(state, tuple(lower[c] for c in state), stride, tuple(sizes[c] for c in state), per_unit=False)
         users = [g for g in fixed if set(g.state) <= found]
         fixed = [g for g in fixed if not set(g.state) <= found]
         result.append((shape, users))
     for group in groups:
         if group.per_unit and group.size and group.state:
-            shape = _Layout(group.state, group.lower, group.stride, tuple(sizes[c] for c in group.state), per_unit=True)
+            shape = Layout(group.state, group.lower, group.stride, tuple(sizes[c] for c in group.state), per_unit=True)
             result.append((shape, [group]))
     return [(layout, users) for layout, users in result if users]
 
 
-def _spread(group: Group, layout: _Layout) -> Floats:
+def spread(group: Group, layout: Layout) -> Floats:
     """The table of a group over the columns of a layout that has more of them."""
     assert group.table is not None
     entries = np.arange(math.prod(layout.sizes))

@@ -107,7 +107,7 @@ class _Lockstep:
         self.reached = np.full((len(model.milestones), slots), np.inf)
         self.next_observation = np.zeros(slots, dtype=np.intp)
         self.integral = np.zeros((len(self.plan.integrals), slots))
-        self.rung = np.zeros(slots, dtype=np.int64)
+        self.seen = np.zeros((len(self.plan.watched), slots), dtype=np.int64)
 
     # ------------------------------------------------------------------------------------------------- columns
     def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> _Columns:
@@ -138,8 +138,8 @@ class _Lockstep:
                 self.refill()
             self.retime()
             self.fire()
-        if self.plan.rung is not None:
-            np.cumsum(self.rows.occupancy, axis=0, out=self.rows.occupancy)
+        for counts in self.rows.occupancy:
+            np.cumsum(counts, axis=0, out=counts)
         return self.with_log()
 
     def with_log(self) -> Rows:
@@ -329,6 +329,7 @@ class _Lockstep:
                 branch[lanes] = self.choose(row, lanes)
         acted = branch != tables.nothing
         self.events += acted
+        self.rows.fired[:] += np.bincount(branch, minlength=tables.nothing + 1)[: tables.nothing]
         if plan.log:
             seen = np.flatnonzero(acted)
             self.log_parts.append((self.position[seen], time[seen], fired[seen], branch[seen]))
@@ -423,11 +424,12 @@ class _Lockstep:
         self.matrix += self.moved
         for column, lanes, delta in pending:
             self.move(column, lanes, delta, touched)
-        look = tables.watched.take(branch)
-        over: Lanes = np.zeros(0, dtype=np.intp)
-        if look.any():
-            lanes = np.flatnonzero(look)
-            over = self.look(lanes, time[lanes], touched=touched)
+        lanes = np.flatnonzero(tables.watched.take(branch))
+        over = self.look(lanes, time[lanes], touched=touched) if lanes.size else lanes
+        for which, follower in enumerate(tables.followers):
+            lanes = np.flatnonzero(follower.concerned.take(branch))
+            if lanes.size:
+                self.follow(which, lanes, time[lanes])
         if tables.n_clocks:
             anchor = np.where(touched, time, self.anchor)
             passed = anchor - self.anchor
@@ -531,32 +533,36 @@ class _Lockstep:
     def look(
         self, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None = None, *, first: bool = False
     ) -> Lanes:
-        """Check milestones, rung and terminal conditions; returns the slots whose history is over."""
-        model, plan = self.model, self.plan
+        """Check milestones and terminal conditions; returns the slots whose history is over."""
+        model = self.model
         for i, program in enumerate(model.milestone_programs):
             new = (self.reached[i, lanes] == np.inf) & (self.program(program, lanes) != 0)
             if new.any():
                 self.reached[i, lanes[new]] = time[new]
                 self.move(len(model.variables) + i, lanes[new], np.ones(int(new.sum()), dtype=np.int64), touched)
-        if plan.rung is not None:
-            rung = self.program(plan.rung, lanes).astype(np.int64)
-            if first:
-                np.add.at(self.rows.occupancy[0], rung, 1)
-                self.rung[lanes] = rung
-            else:
-                self.count_rung(lanes, rung, time)
         over = lanes[self.program(model.terminal, lanes) != 0] if model.terminal else lanes[:0]
+        if first:
+            for which in range(len(self.tables.followers)):
+                self.follow(which, lanes, time, first=True)
         if first and over.size:
             self.finish(over, TERMINAL, np.zeros(over.size))
         return over
 
-    def count_rung(self, lanes: Lanes, rung: Integers, time: Floats) -> None:
-        changed = rung != self.rung[lanes]
-        day = day_of(time[changed])
-        shown = day < self.rows.occupancy.shape[0]
-        np.subtract.at(self.rows.occupancy, (day[shown], self.rung[lanes[changed]][shown]), 1)
-        np.add.at(self.rows.occupancy, (day[shown], rung[changed][shown]), 1)
-        self.rung[lanes] = rung
+    def follow(self, which: int, lanes: Lanes, time: Floats, *, first: bool = False) -> None:
+        """Count a number that is watched: a replication leaves a bin and enters another on a day."""
+        place = self.tables.followers[which].of_columns(self.column(lanes), lanes.size)
+        counts = self.rows.occupancy[which]
+        flat, bins = counts.ravel(), counts.shape[1]
+        if first:
+            np.add.at(flat, place, 1)
+        else:
+            before = self.seen[which].take(lanes)
+            changed = place != before
+            start = day_of(time) * bins
+            changed &= start < flat.size
+            np.subtract.at(flat, (start + before)[changed], 1)
+            np.add.at(flat, (start + place)[changed], 1)
+        self.seen[which][lanes] = place
 
     def pass_time(self, until: Floats, time: Floats, alive: NDArray[np.bool_]) -> None:
         """Take the observations that lie before ``until`` (the next event, or inf at the end) and integrate."""

@@ -80,8 +80,8 @@ def simulate(model: Model, plan: Plan, listener: Listener | None = None) -> Rows
             history = _History(model, plan, shape, block, position - start, position=position, listener=hear)
             history.run()
             history.write(rows, position)
-    if plan.rung is not None:
-        np.cumsum(rows.occupancy, axis=0, out=rows.occupancy)
+    for counts in rows.occupancy:
+        np.cumsum(counts, axis=0, out=counts)
     if not plan.log:
         return rows
     columns = [np.array(column) for column in zip(*log, strict=True)] if log else [np.zeros(0)] * 4
@@ -207,7 +207,9 @@ class _History:
         self.observed: list[list[int]] = []
         self.integral = [0.0] * len(plan.integrals)
         self.integrals: list[list[float]] = []
-        self.rungs: list[tuple[float, int]] = []
+        self.fired: list[int] = []
+        # What is watched: (time, value) of every change.
+        self.seen: list[list[tuple[float, int]]] = [[] for _ in plan.watched]
 
     # ------------------------------------------------------------------------------------------------ processes
     def run(self) -> None:
@@ -254,6 +256,7 @@ class _History:
         self.last = time
         branch = found.branches[0] if len(found.branches) == 1 else self.choose(row)
         self.events += 1
+        self.fired.append(branch.number)
         changes = self.effects(row, branch)
         for column, _, new in changes:
             self.change(column, new)
@@ -347,7 +350,7 @@ class _History:
             self.index[slot] += stride * delta
 
     def look(self, time: float) -> list[int]:
-        """Check milestones, rung and terminal conditions; returns the milestone columns that are new."""
+        """Check milestones, what is watched and terminal conditions; returns the milestone columns that are new."""
         flags = []
         for i, program in enumerate(self.model.milestone_programs):
             if self.reached[i] == NEVER and evaluate_scalar(program, self.values) != 0:
@@ -355,10 +358,11 @@ class _History:
                 column = len(self.model.variables) + i
                 self.change(column, 1)
                 flags.append(column)
-        if self.plan.rung is not None:
-            rung = int(evaluate_scalar(self.plan.rung, self.values))
-            if not self.rungs or self.rungs[-1][1] != rung:
-                self.rungs.append((time, rung))
+        for watched, seen in zip(self.plan.watched, self.seen, strict=True):
+            value = evaluate_scalar(watched.program, self.values)
+            place = int(min(value, watched.bins - 1.0)) if value > 0 else 0
+            if not seen or seen[-1][1] != place:
+                seen.append((time, place))
         if self.model.terminal is not None and evaluate_scalar(self.model.terminal, self.values) != 0:
             self.stop(TERMINAL, time, -1)
         return flags
@@ -487,10 +491,12 @@ class _History:
             rows.observed[which, :, position] = self.observed[which] if seen else rows.state[:, position]
             rows.integrals[:, which, position] = self.integrals[which] if seen else self.integral
         rows.integrals[:, -1, position] = self.integral
-        days = rows.occupancy.shape[0]
-        for (time, rung), before in zip(self.rungs, [None, *(r for _, r in self.rungs)], strict=False):
-            day = math.ceil(time)
-            if day < days:
-                rows.occupancy[day, rung] += 1
-                if before is not None:
-                    rows.occupancy[day, before] -= 1
+        for number in self.fired:
+            rows.fired[number] += 1
+        for counts, changes in zip(rows.occupancy, self.seen, strict=True):
+            for (time, place), before in zip(changes, [None, *(p for _, p in changes)], strict=False):
+                day = math.ceil(time)
+                if day < counts.shape[0]:
+                    counts[day, place] += 1
+                    if before is not None:
+                        counts[day, before] -= 1

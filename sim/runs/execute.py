@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, TypeVar
 from sim.model.compiled import Model
 from sim.model.laws import Law
 from sim.runs import store
-from sim.runs.columns import Digest, columns_of, words_of
-from sim.runs.plan import Part, Task, parts, simulate_part
+from sim.runs.columns import Columns, Digest, columns_of, words_of
+from sim.runs.counts import Counts, counts_of
+from sim.runs.plan import Part, Task, made_ready, parts, simulate_part
 from sim.runs.store import Identity, RunError
 from sim.runs.tally import Nested, Tally, empty, join, simulate_nested
 
@@ -80,21 +81,32 @@ def run_parts(
     for path in (folder / "parts").glob("part-*.parquet"):
         if path.name not in names:
             path.unlink()
-    todo = [p for p in planned if store.read_part(store.part_path(folder, p), identity, p, words) is None]
+    like = empty(task).counts
+    todo = [p for p in planned if _there(folder, identity, p, words, like) is None]
     missing = sum(part.count for part in todo)
     progress(replications - missing)
+    if todo:
+        task = made_ready(task, missing)
     for index, _ in spread(_Maker(task, folder, identity), todo, workers(executor, missing)):
         progress(todo[index].count)
     tally, digest, records = empty(task), Digest(), []
     for part in planned:
         path = store.part_path(folder, part)
-        found = store.read_part(path, identity, part, words)
+        found = _there(folder, identity, part, words, like)
         if found is None:
             raise RunError(f"{path}: the part was written but cannot be read back; check the disk and run again")
         tally.add(task, *found)
         digest.update(found[0])
         records.append({"file": path.name, "first": part.first, "count": part.count, "sha256": store.sha256_of(path)})
     return Done(tally, digest.hexdigest(*tally.arrays()), records, replications - missing)
+
+
+def _there(
+    folder: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]], like: Counts
+) -> tuple[Columns, Counts] | None:
+    """A part from disk, or None unless it is whole and counts what this run counts."""
+    found = store.read_part(store.part_path(folder, part), identity, part, words)
+    return found if found is not None and found[1].shapes == like.shapes else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +122,7 @@ class _Maker:
         columns = columns_of(self.task, rows, part.first)
         path = store.part_path(self.folder, part)
         words = words_of(self.task.model)
-        store.write_part(path, self.identity, part, columns, occupancy=rows.occupancy, words=words)
+        store.write_part(path, self.identity, part, columns, counts=counts_of(rows), words=words)
 
 
 def run_nested(
@@ -127,6 +139,7 @@ def run_nested(
     if not uncertain(task.model):
         progress(inputs * histories)
         return simulate_nested(task, 0, 0, 0)
+    task = made_ready(task, inputs * histories)
     step = max(TOGETHER // histories, 1)
     pieces = [(first, min(step, inputs - first)) for first in range(0, inputs, step)]
     made: dict[int, Nested] = {}
@@ -177,7 +190,7 @@ def spread(function: Callable[[Item], Made], items: Sequence[Item], processes: i
         return
     raise RunError(
         f"processes were killed in {ROUNDS} rounds, and {len(todo)} of {len(items)} parts are missing; what was done "
-        "is kept: run again with run.executor=serial, or with smaller parts (run.chunk)"
+        "is kept: run again with executor=serial, or with smaller parts (run.chunk)"
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from sim.engines.interface import Integers, Plan, Rows
+from sim.engines.interface import Integers, Plan, Rows, Watched
 from sim.model.compiled import Model
-from sim.model.expressions import Program
 
-Engine = Literal["lockstep", "reference"]
-ENGINES: Final = ("lockstep", "reference")
+Engine = Literal["lockstep", "reference", "compiled", "auto"]
+ENGINES: Final = ("lockstep", "reference", "compiled", "auto")
+#: With fewer histories, what the compiled engine saves is lost again on loading (or even making) its kernel.
+COMPILED_PAYS: Final = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +21,14 @@ class Task:
     """A compiled scenario with all that decides its histories.
 
     ``until`` is the length in days. ``days`` are the whole days at which outcomes are read, ascending; the last one
-    is ``until``. ``rung`` gives the rung 0 … ``rungs`` - 1 of a state; without it no occupancy is kept.
+    is ``until``. The numbers ``watched`` are counted at the end of every day; their names differ.
     """
 
     model: Model
     seed: int
     until: int
     days: tuple[int, ...]
-    rung: Program | None = None
-    rungs: int = 0
+    watched: tuple[Watched, ...] = ()
     engine: Engine = "lockstep"
 
     def __post_init__(self) -> None:
@@ -36,8 +36,9 @@ class Task:
             raise ValueError(f"days {self.days}: outcomes are read at ascending days, the last of them {self.until}")
         if list(self.days) != sorted(set(self.days)) or self.days[0] < 0:
             raise ValueError(f"days {self.days}: they must ascend from 0 on")
-        if (self.rung is None) != (self.rungs == 0):
-            raise ValueError(f"{self.rungs} rungs need a program that tells them apart, and no rungs need none")
+        names = [number.name for number in self.watched]
+        if "" in names or len(set(names)) < len(names):
+            raise ValueError(f"numbers watched {names}: each needs a name of its own")
         if self.engine not in ENGINES:
             raise ValueError(f"engine {self.engine!r}; choose from {', '.join(ENGINES)}")
         if not self.model.outcomes:
@@ -64,6 +65,31 @@ def parts(replications: int, size: int) -> list[Part]:
     return [Part(number, first, min(size, replications - first)) for number, first in enumerate(starts)]
 
 
+def engine_for(engine: Engine, histories: int) -> tuple[Engine, str]:
+    """The engine that ``auto`` stands for in a run of so many histories, and why; any other engine is itself.
+
+    All engines give the same histories, so this is a matter of time only.
+    """
+    if engine != "auto":
+        return engine, "as asked for"
+    from sim.engines import compiled
+
+    if not compiled.installed():
+        return "lockstep", "Numba, which engine=compiled needs, is not installed"
+    if histories <= COMPILED_PAYS:
+        return "lockstep", f"for up to {COMPILED_PAYS:,} simulated histories it is the quickest to start"
+    return "compiled", f"it pays beyond {COMPILED_PAYS:,} simulated histories"
+
+
+def made_ready(task: Task, histories: int) -> Task:
+    """The task with its engine chosen; a compiled kernel is made here, once, before any other process needs it."""
+    engine, _ = engine_for(task.engine, histories)
+    ready = replace(task, engine=engine)
+    if engine == "compiled":
+        simulate_part(ready, Part(0, 0, 1))
+    return ready
+
+
 def simulate(task: Task, inputs: Integers, histories: Integers) -> Rows:
     """Rows of the units (input number, history number), both of shape (n,), seen at the days of the task."""
     plan = Plan(
@@ -72,13 +98,17 @@ def simulate(task: Task, inputs: Integers, histories: Integers) -> Rows:
         inputs,
         histories,
         observe=tuple(float(day) for day in task.days),
-        rung=task.rung,
-        rungs=task.rungs,
+        watched=task.watched,
     )
-    if task.engine == "reference":
+    engine, _ = engine_for(task.engine, plan.size)
+    if engine == "reference":
         from sim.engines import reference
 
         return reference.simulate(task.model, plan)
+    if engine == "compiled":
+        from sim.engines import compiled
+
+        return compiled.simulate(task.model, plan)
     from sim.engines import lockstep
 
     return lockstep.simulate(task.model, plan)

@@ -3,8 +3,8 @@
 ::
 
     results/SCENARIO/STUDY-HASH/
-        parts/part-00000.parquet   one row per replication; occupancy and a digest of the part in its metadata
-        occupancy.parquet          histories on each rung at the end of each day
+        parts/part-00000.parquet   one row per replication; counts and a digest of the part in its metadata
+        occupancy.parquet          histories on each rung, and with each value of what else is watched, day by day
         manifest.json              what made the run; ``complete`` turns true last of all
         config.yaml  summary.json  curves.parquet  figures/
 
@@ -15,7 +15,6 @@ configuration and model, or thrown away, never trusted by its name.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -27,8 +26,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.interface import Integers
 from sim.runs.columns import Columns, Digest
+from sim.runs.counts import Counts, packed, unpacked
 from sim.runs.plan import Part
 
 FORMAT: Final = 1
@@ -136,10 +135,10 @@ def write_part(
     part: Part,
     columns: Columns,
     *,
-    occupancy: Integers,
+    counts: Counts,
     words: Mapping[str, Sequence[str]],
 ) -> None:
-    """Write the columns and the occupancy of a part as Parquet, with what it is and a digest of what it holds."""
+    """Write the columns and the counts of a part as Parquet, with what it is and a digest of what it holds."""
     import pyarrow as pa
 
     digest = Digest()
@@ -150,9 +149,8 @@ def write_part(
         "model": identity.model,
         "first": part.first,
         "count": part.count,
-        "content": digest.hexdigest(occupancy),
-        "occupancy_shape": list(occupancy.shape),
-        "occupancy": base64.b64encode(occupancy.astype("<i8").tobytes()).decode(),
+        "content": digest.hexdigest(*counts.arrays()),
+        "counts": packed(counts),
     }
     arrays = {name: _arrow(pa, values, _words(words, name)) for name, values in columns.items()}
     table = pa.table(arrays).replace_schema_metadata({_META: json.dumps(meta)})
@@ -171,8 +169,8 @@ def parquet_bytes(table: Any) -> bytes:
 
 def read_part(
     path: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]]
-) -> tuple[Columns, Integers] | None:
-    """Columns and occupancy of a part, or None unless it is there, whole, and of this very run."""
+) -> tuple[Columns, Counts] | None:
+    """Columns and counts of a part, or None unless it is there, whole, and of this very run."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -184,14 +182,13 @@ def read_part(
         if tuple(meta[key] for key in ("configuration", "model", "first", "count", "format")) != mine:
             return None
         columns = {name: _numpy(pa, table.column(name), _words(words, name)) for name in table.column_names}
-        flat = np.frombuffer(base64.b64decode(meta["occupancy"]), dtype="<i8").astype(np.int64)
-        occupancy = flat.reshape(meta["occupancy_shape"])
+        counts = unpacked(meta["counts"])
         digest = Digest()
         digest.update(columns)
-        whole = digest.hexdigest(occupancy) == meta["content"]
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        whole = digest.hexdigest(*counts.arrays()) == meta["content"]
+    except (OSError, pa.ArrowException, LookupError, ValueError, TypeError):
         return None
-    return (columns, occupancy) if whole else None
+    return (columns, counts) if whole else None
 
 
 def _words(words: Mapping[str, Sequence[str]], column: str) -> Sequence[str] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sim.engines.interface import RAN_AWAY, Integers
 from sim.runs.columns import STATUS, Columns, flags, outcome
+from sim.runs.counts import Counts, none
 from sim.runs.plan import Task, simulate
 from sim.statistics.incidence import day_counts, grouped_day_counts
 
@@ -22,20 +23,30 @@ class Tally:
     """Counts over the histories seen so far.
 
     ``outcomes`` (days, outcomes) at each day of the task, ``flags`` (flags,) at the end, ``milestones``
-    (milestones, until + 1) first times by day, ``occupancy`` (until + 1, rungs) histories on each rung at the end of
-    each day, ``culprits`` (actions,) histories that ran away at each action, ``status`` (3,), ``events`` and
-    ``saturations`` in all.
+    (milestones, until + 1) first times by day, ``culprits`` (actions,) histories that ran away at each action,
+    ``status`` (3,), ``events`` and ``saturations`` in all; ``counts`` holds what is watched day by day and how often
+    each branch happened.
     """
 
     replications: int
     outcomes: Integers
     flags: Integers
     milestones: Integers
-    occupancy: Integers
     culprits: Integers
     status: Integers
+    counts: Counts
     events: int = 0
     saturations: int = 0
+
+    @property
+    def occupancy(self) -> tuple[Integers, ...]:
+        """For each number watched, histories with each value at the end of each day, (until + 1, bins)."""
+        return self.counts.occupancy
+
+    @property
+    def fired(self) -> Integers:
+        """How often each branch of the model happened, (branches,)."""
+        return self.counts.fired
 
     @property
     def ran_away(self) -> int:
@@ -45,9 +56,10 @@ class Tally:
     def arrays(self) -> list[NDArray[Any]]:
         """All counts, in a fixed order."""
         totals = np.array([self.replications, self.events, self.saturations], dtype=np.int64)
-        return [totals, self.status, self.outcomes, self.flags, self.milestones, self.occupancy, self.culprits]
+        plain = [totals, self.status, self.outcomes, self.flags, self.milestones, self.culprits]
+        return [*plain, *self.counts.arrays()]
 
-    def add(self, task: Task, columns: Columns, occupancy: Integers) -> None:
+    def add(self, task: Task, columns: Columns, counts: Counts) -> None:
         """Count the replications of a part."""
         model = task.model
         self.replications += columns["replication"].size
@@ -63,7 +75,7 @@ class Tally:
         self.status += np.bincount(columns["status"], minlength=len(STATUS))
         self.events += int(columns["events"].sum())
         self.saturations += int(columns["saturations"].sum())
-        self.occupancy += occupancy
+        self.counts.add(counts)
 
 
 def empty(task: Task) -> Tally:
@@ -78,9 +90,9 @@ def empty(task: Task) -> Tally:
         outcomes=zeros(len(task.days), len(model.outcomes)),
         flags=zeros(len(model.flags)),
         milestones=zeros(len(model.milestones), task.until + 1),
-        occupancy=zeros(task.until + 1 if task.rung is not None else 0, task.rungs),
         culprits=zeros(len(model.rows)),
         status=zeros(len(STATUS)),
+        counts=none(task.watched, task.until, len(model.branches)),
     )
 
 
@@ -113,7 +125,7 @@ def simulate_nested(task: Task, first: int, inputs: int, histories: int) -> Nest
     at_days = np.zeros((inputs, len(task.days), len(model.outcomes)), dtype=np.int64)
     raised = np.zeros((inputs, len(model.flags)), dtype=np.int64)
     reached = np.zeros((inputs, len(model.milestones), task.until + 1), dtype=np.int32)
-    plain = Task(**{**vars(task), "rung": None, "rungs": 0})
+    plain = Task(**{**vars(task), "watched": ()})
     group = np.repeat(np.arange(inputs), histories)
     numbers = np.arange(first * histories, (first + inputs) * histories, dtype=np.int64)
     rows = simulate(plain, first + group, numbers)

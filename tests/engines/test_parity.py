@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sim.engines import lockstep, reference
-from sim.engines.interface import Plan, Rows, plan
+from sim.engines import compiled, lockstep, reference
+from sim.engines.interface import Plan, Rows, Watched, plan
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import parse
 from sim.model.spec import Spec
@@ -23,19 +23,29 @@ ROOT = Path(__file__).parents[2]
 def watched(model: Model, size: int, first: int = 0, until: float = 4.0) -> Plan:
     """A plan that watches everything there is to watch."""
     observe = tuple(t for t in (0.0, 1.0, 2.5, 4.0) if t <= until)
-    rung = model.program(parse("x0 > 0"))
+    everything = " + ".join([*model.variables, *model.milestones, *model.inputs])
+    numbers = (("x0 > 0", 2), (everything, 6), ("(3 - x0) / 2 ** 0.5", 3), ("x0", 4_096))
+    followed = tuple(Watched(model.program(parse(text)), bins) for text, bins in numbers)
     integrals = (model.program(parse("x0")),)
-    return plan(
-        5, until, size, first, observe=observe, integrals=integrals, rung=rung, rungs=2, log=True, max_events=300
-    )
+    return plan(5, until, size, first, observe=observe, integrals=integrals, watched=followed, log=True, max_events=300)
+
+
+def mark(rows: Rows) -> str:
+    """All there is in the results: the fingerprint and how often each branch happened."""
+    assert rows.log is not None
+    assert np.array_equal(rows.fired, np.bincount(rows.log.branch, minlength=rows.fired.size))
+    return f"{rows.fingerprint()} {rows.fired.tolist()}"
 
 
 def check_parity(spec: Spec) -> None:
     model = compile_model(spec, strict=False)
-    wanted = reference.simulate(model, watched(model, 12)).fingerprint()
-    assert lockstep.simulate(model, watched(model, 12), slots=5).fingerprint() == wanted
+    wanted = mark(reference.simulate(model, watched(model, 12)))
+    assert mark(lockstep.simulate(model, watched(model, 12), slots=5)) == wanted
     programs = compile_model(spec, tables=False, strict=False)
-    assert lockstep.simulate(programs, watched(programs, 12)).fingerprint() == wanted
+    assert mark(lockstep.simulate(programs, watched(programs, 12))) == wanted
+    if compiled.installed():
+        assert mark(compiled.simulate(model, watched(model, 12))) == wanted
+        assert mark(compiled.simulate(programs, watched(programs, 12))) == wanted
 
 
 @settings(QUIET, max_examples=60, derandomize=True)
@@ -94,8 +104,8 @@ def test_a_second_draw_from_a_shared_stream_would_be_seen() -> None:
 @pytest.mark.parametrize("slots", [1, 2, 7, 64, 300, 4096])
 def test_slots_do_not_matter(slots: int) -> None:
     model = compile_model(conflict())
-    wanted = lockstep.simulate(model, watched(model, 300, until=60.0), slots=128).fingerprint()
-    assert lockstep.simulate(model, watched(model, 300, until=60.0), slots=slots).fingerprint() == wanted
+    wanted = mark(lockstep.simulate(model, watched(model, 300, until=60.0), slots=128))
+    assert mark(lockstep.simulate(model, watched(model, 300, until=60.0), slots=slots)) == wanted
 
 
 def test_chunks_and_starts_do_not_matter() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sim.engines import lockstep, reference
-from sim.engines.interface import AT_HORIZON, RAN_AWAY, TERMINAL, Plan, Rows, SimulationError, plan
+from sim.engines import compiled, lockstep, reference
+from sim.engines.interface import AT_HORIZON, RAN_AWAY, TERMINAL, Plan, Rows, SimulationError, Watched, plan
 from sim.model.compiled import compile_model
 from sim.model.expressions import Number, parse
 from sim.model.laws import Law
@@ -30,8 +30,13 @@ from sim.model.spec import (
 Engine = Callable[..., Rows]
 
 
-@pytest.fixture(params=[lockstep.simulate, reference.simulate], ids=["lockstep", "reference"])
+ENGINES = [lockstep.simulate, reference.simulate, compiled.simulate]
+
+
+@pytest.fixture(params=ENGINES, ids=["lockstep", "reference", "compiled"])
 def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param is compiled.simulate and not compiled.installed():
+        pytest.skip("the compiled engine needs Numba: install the extra `compiled`")
     return request.param  # type: ignore[no-any-return]
 
 
@@ -279,12 +284,14 @@ def test_a_speed_without_bound_and_too_many_events_end_as_ran_away(engine: Engin
 
 def test_observations_see_all_events_up_to_their_time(engine: Engine) -> None:
     model = compile_model(spec({"n": (0, None, 0)}, act("tick", fixed(1.0), add("n"))))
-    rung = model.program(parse("min(n, 2)"))
-    watching = plan(1, 3.5, 1, observe=(0.0, 1.0, 2.5), integrals=(model.program(parse("n")),), rung=rung, rungs=3)
+    watched = (Watched(model.program(parse("min(n, 2)")), 3), Watched(model.program(parse("n - 1.5")), 2))
+    watching = plan(1, 3.5, 1, observe=(0.0, 1.0, 2.5), integrals=(model.program(parse("n")),), watched=watched)
     rows = engine(model, watching)
     assert rows.observed[:, 0, 0].tolist() == [0, 1, 2]
     assert rows.integrals[0, :, 0].tolist() == [0.0, 0.0, 2.0, 4.5]
-    assert rows.occupancy.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]]
+    assert rows.occupancy[0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]]
+    assert rows.occupancy[1].tolist() == [[1, 0], [1, 0], [1, 0], [0, 1]]
+    assert rows.fired.tolist() == [3]
 
 
 def test_uncertain_inputs_are_drawn_by_input_number_and_luck_by_history_number(engine: Engine) -> None:

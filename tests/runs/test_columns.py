@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sim.engines.interface import Plan
+from sim.engines.interface import Plan, Watched
 from sim.engines.reference import simulate as reference
 from sim.model.expressions import evaluate_scalar
 from sim.runs import store
 from sim.runs.columns import Columns, Digest, columns_of, outcome, words_of
+from sim.runs.counts import Counts, counts_of, none
 from sim.runs.plan import Part, Task, simulate_part
 from sim.runs.store import Identity
 from sim.runs.tally import empty
@@ -61,23 +62,23 @@ def test_a_flag_may_ask_for_a_milestone(task: Task, columns: Columns) -> None:
 
 
 def test_columns_survive_the_disk(task: Task, columns: Columns, tmp_path: Path) -> None:
-    path, occupancy = tmp_path / "part.parquet", np.arange(6).reshape(2, 3)
+    path, counts = tmp_path / "part.parquet", Counts((np.arange(6).reshape(2, 3),), np.arange(4))
     words = words_of(task.model)
-    store.write_part(path, SELF, PART, columns, occupancy=occupancy, words=words)
+    store.write_part(path, SELF, PART, columns, counts=counts, words=words)
     found = store.read_part(path, SELF, PART, words)
     assert found is not None
     assert list(found[0]) == list(columns)
     for name, values in columns.items():
         assert found[0][name].dtype == values.dtype
         assert np.array_equal(found[0][name], values)
-    assert np.array_equal(found[1], occupancy)
+    for mine, kept in zip(counts.arrays(), found[1].arrays(), strict=True):
+        assert np.array_equal(mine, kept)
     assert store.read_part(path, SELF, Part(0, 0, 399), words) is None
 
 
 def test_the_file_speaks_in_words_and_leaves_never_empty(task: Task, columns: Columns, tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
-    occupancy = np.zeros((1, 1), dtype=np.int64)
-    store.write_part(path, SELF, PART, columns, occupancy=occupancy, words=words_of(task.model))
+    store.write_part(path, SELF, PART, columns, counts=none((), 0, 0), words=words_of(task.model))
     table = pq.read_table(path)
     assert set(table.column("outcome.end").to_pylist()) <= {"blows", "settlement", "quarrel"}
     assert table.column("milestone.strike").null_count == np.isinf(columns["milestone.strike"]).sum() > 0
@@ -104,23 +105,25 @@ def test_a_digest_sees_every_column_and_every_count(columns: Columns) -> None:
 def test_a_tally_counts_what_the_columns_say(task: Task, columns: Columns) -> None:
     rows = simulate_part(task, PART)
     tally = empty(task)
-    tally.add(task, columns, rows.occupancy)
+    tally.add(task, columns, counts_of(rows))
     assert tally.outcomes.sum(axis=1).tolist() == [400] * 3
     assert tally.outcomes[-1, 0] == np.isfinite(columns["milestone.strike"]).sum()
     assert tally.milestones[1, :31].sum() == (columns["milestone.strike"] <= 30).sum()
-    assert tally.occupancy.sum(axis=1).tolist() == [400] * 121
-    assert tally.occupancy[-1, 2] == (columns["state.struck"] == 1).sum()
+    assert tally.occupancy[0].sum(axis=1).tolist() == [400] * 121
+    assert tally.occupancy[0][-1, 2] == (columns["state.struck"] == 1).sum()
     assert tally.saturations == columns["saturations"].sum() > 0
     assert tally.status.tolist() == [int((columns["status"] == k).sum()) for k in range(3)]
     assert tally.status[1] > 0
+    assert tally.fired.sum() == tally.events
 
 
 def test_a_task_that_makes_no_sense_is_refused(task: Task) -> None:
     for wrong, why in (
         ({"days": (30, 90)}, "the last of them 120"),
         ({"days": (90, 30, 120)}, "ascend"),
-        ({"rungs": 0}, "no rungs need none"),
-        ({"engine": "fast"}, "choose from lockstep, reference"),
+        ({"watched": (Watched(task.watched[0].program, 3),)}, "a name of its own"),
+        ({"watched": task.watched * 2}, "a name of its own"),
+        ({"engine": "fast"}, "choose from lockstep, reference, compiled, auto"),
     ):
         with pytest.raises(ValueError, match=why):
             Task(**{**vars(task), **wrong})

@@ -203,5 +203,5 @@ def test_work_lost_with_a_killed_process_is_done_again(tmp_path: Path) -> None:
 
 def test_processes_that_keep_dying_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "ROUNDS", 1)
-    with pytest.raises(RunError, match=r"killed in 1 rounds.*run.executor=serial"):
+    with pytest.raises(RunError, match=r"killed in 1 rounds.*executor=serial"):
         dict(spread(Killer(tmp_path, range(2), always=True), range(2), 2))
