@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sim.engines import lockstep, reference
-from sim.engines.interface import RAN_AWAY, Plan, plan
+from sim.engines.interface import RAN_AWAY, Plan, Watched, plan
 from sim.model.compiled import Model, compile_model
 from sim.scenario.build import build
 from sim.scenario.reading import read_file
@@ -23,9 +23,12 @@ from tests.models import with_inert_actor
 
 ROOT = Path(__file__).parents[2]
 FINGERPRINTS = {
+    "cuba_1962": "95015f935b1d14f7",
+    "cuba_1962 1962-10-16": "e9a86371c0f91549",
+    "cuba_1962 1962-10-27": "55651586e197c401",
     "two_rivals": "3af5afda905b7d61",
-    "venezuela_2025": "24205a5852449816",
-    "venezuela_2025 2025-09-27": "db5d724d0d3981ad",
+    "venezuela_2025": "a55b7aa2b2810e12",
+    "venezuela_2025 2025-09-27": "94c625b51e3c0fb1",
     "workload_a": "79b6b90dfd7a3bdc",
 }
 
@@ -41,9 +44,9 @@ def scenario(which: str) -> Scenario:
 def compiled(which: str) -> tuple[Model, Plan]:
     found = scenario(which)
     model = compile_model(found.spec)
-    rung = model.program(found.rung_program)
+    rung = Watched(model.program(found.rung_program), len(found.rungs))
     days = tuple(float(d) for d in found.horizons)
-    return model, plan(11, found.until, 60, observe=days, rung=rung, rungs=len(found.rungs), log=True)
+    return model, plan(11, found.until, 60, observe=days, watched=(rung,), log=True)
 
 
 def test_every_shipped_scenario_is_pinned() -> None:
