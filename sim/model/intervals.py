@@ -35,6 +35,8 @@ class Range:
 
 ANYTHING = Range(-math.inf, math.inf, undefined=True)
 TRUTH = Range(0.0, 1.0)
+#: Relative error of exp, log and power between points, with room to spare.
+_SLACK = 2.0**-40
 
 
 def _hull(values: list[float], undefined: bool) -> Range:
@@ -70,22 +72,28 @@ def _relation(operation: str, a: Range, b: Range) -> Range:
     return Range(1.0, 1.0) if sure else Range(0.0, 0.0) if never else TRUTH
 
 
+def _padded(ends: list[float], argument: Range, undefined: bool) -> Range:
+    """Range of a function of our own arithmetic, which need not be monotone in its last places."""
+    found = _hull(ends, undefined)
+    if argument.low == argument.high or found.undefined:
+        return found
+    return Range(found.low - abs(found.low) * _SLACK, found.high + abs(found.high) * _SLACK)
+
+
 def _power(base: Range, exponent: Range) -> Range:
+    undefined = base.undefined or exponent.undefined
     if base.low < 0:
-        if exponent.low == exponent.high == 2:
-            edges = [base.low**2, base.high**2]
-            return Range(0.0 if base.low <= 0 <= base.high else min(edges), max(edges), base.undefined)
-        return ANYTHING
+        if exponent.low != exponent.high or exponent.low not in range(arithmetic.WHOLE_POWER + 1):
+            return ANYTHING
+        edges = [arithmetic.power_scalar(x, exponent.low) for x in (base.low, base.high)]
+        return _hull([*edges, *([0.0] if base.high >= 0 and exponent.low > 0 else [])], undefined)
     if base.low == 0 and exponent.low < 0:
         return ANYTHING
-    corners = [
-        arithmetic.power_scalar(x, y)
-        for x in (base.low, min(base.high, 1e300))
-        for y in (max(exponent.low, -1e300), min(exponent.high, 1e300))
-    ]
-    if base.low <= 1 <= base.high or exponent.low <= 0 <= exponent.high:
-        corners.append(1.0)
-    return _hull(corners, base.undefined or exponent.undefined)
+    if _endless(base) or _endless(exponent):
+        return Range(0.0, math.inf, undefined=True)
+    corners = [arithmetic.power_scalar(x, y) for x in (base.low, base.high) for y in (exponent.low, exponent.high)]
+    point = base.low == base.high and exponent.low == exponent.high
+    return _padded(corners, Range(0.0, 0.0 if point else 1.0), undefined)
 
 
 def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
@@ -119,10 +127,10 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
         if a.surely_false:
             return parts[2]
         return _hull([parts[1].low, parts[1].high, parts[2].low, parts[2].high], undefined)
-    if operation == "add":
-        return _hull([a.low + b.low, a.high + b.high], undefined)
-    if operation == "sub":
-        return _hull([a.low - b.high, a.high - b.low], undefined)
+    if operation in ("add", "sub"):
+        low, high = (b.low, b.high) if operation == "add" else (-b.high, -b.low)
+        opposed = (a.low == -math.inf and high == math.inf) or (a.high == math.inf and low == -math.inf)
+        return _hull([a.low + low, a.high + high], undefined or opposed)
     if operation == "neg":
         return Range(-a.high, -a.low, undefined)
     if operation == "mul":
@@ -140,7 +148,11 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
         result = _hull(quotients, undefined)
         return _floor(result) if operation == "floordiv" else result
     if operation == "mod":
-        return Range(0.0, b.high, undefined) if b.low > 0 and not _endless(a) and not _endless(b) else ANYTHING
+        if b.low <= 0 or _endless(a) or _endless(b):
+            return ANYTHING
+        # The quotient is rounded, so that the rest of a fraction may miss its end by a rounding of the dividend.
+        off = _SLACK * max(-a.low, a.high)
+        return Range(-off, b.high + off, undefined)
     if operation in ("min", "max"):
         choose = min if operation == "min" else max
         return Range(choose(a.low, b.low), choose(a.high, b.high), undefined)
@@ -152,11 +164,10 @@ def range_of(tree: Expression, box: Mapping[int, Range]) -> Range:
         edges = [abs(a.low), abs(a.high)]
         return Range(0.0 if a.low <= 0 <= a.high else min(edges), max(edges), undefined)
     if operation == "exp":
-        return _hull([arithmetic.exp_scalar(a.low), arithmetic.exp_scalar(a.high)], undefined)
+        return _padded([arithmetic.exp_scalar(a.low), arithmetic.exp_scalar(a.high)], a, undefined)
     if operation == "log":
-        return (
-            _hull([arithmetic.log_scalar(a.low), arithmetic.log_scalar(a.high)], undefined) if a.low >= 0 else ANYTHING
-        )
+        ends = (a.low, a.high)
+        return _padded([arithmetic.log_scalar(x) for x in ends], a, undefined) if a.low >= 0 else ANYTHING
     if operation == "sqrt":
         return _hull([math.sqrt(a.low), math.sqrt(a.high)], undefined) if a.low >= 0 else ANYTHING
     if operation == "pow":

@@ -70,3 +70,13 @@ def test_what_may_be_undefined_is_said() -> None:
     box = {0: Range(-1.0, 1.0)}
     for text in ("1 / x", "log(x)", "sqrt(x)", "x ** 0.5", "mod(3, x)"):
         assert range_of(bind(parse(text), {"x": Column(0)}), box).undefined, text
+
+
+def test_ranges_without_an_end_stay_outer_bounds() -> None:
+    box = {0: Range(0.0, 800.0), 1: Range(0.001, 2.0)}
+    grown = range_of(bind(parse("exp(x) ** y"), {"x": Column(0), "y": Column(1)}), box)
+    assert grown.undefined or grown.high == float("inf")  # exp(800) overflows, and a root of it still counts as endless
+    apart = range_of(bind(parse("exp(x) - exp(x)"), {"x": Column(0)}), box)
+    assert apart.undefined
+    odd = range_of(bind(parse("x ** 3"), {"x": Column(0)}), {0: Range(-2.0, 1.0)})
+    assert (odd.low, odd.high, odd.undefined) == (-8.0, 1.0, False)

@@ -1,0 +1,260 @@
+"""Loops that feed on themselves: whether what an open count brings about raises it faster than it fades.
+
+A count with a maximum cannot run away. For open counts that raise one another the mean field x' = gain(x) - loss(x) is
+looked at: gain is the speed of every rate that raises x times what it adds, loss that of every rate that lowers it.
+The loop is stable if there is a level, not below the start, at which no count of the loop grows; otherwise its mean
+grows without end. For rate = base + a x with fading at rate d that is a / d >= 1; for rate = b c^x it is
+log c > d / (e b). Counts that nothing lowers are let grow by a thousandth a day: what doubles in two years is no
+run-away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product as cartesian
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.model.arithmetic import Floats
+from sim.model.bound import BoundAction, BoundBranch
+from sim.model.expressions import Column, Expression, columns
+from sim.model.expressions import product as times
+from sim.model.intervals import Range, range_of
+from sim.model.proofs import OPEN
+from sim.model.reach import Box, Reach, chosen, span
+from sim.model.spec import Rate
+
+#: What a count that never fades may gain of itself per day.
+_LEAK: Final = 1e-3
+_ROUNDS: Final = 60
+_LEVELS: Final = (*(float(k) for k in range(1, 100)), *(100.0 * 1.1**k for k in range(170)))  # up to 1e9
+#: A loop whose gain is its loss, to rounding, is held back by nothing.
+_LESS: Final = 1.0 - 1e-9
+_CORNERS: Final = 6
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Counts that raise one another without end, and the actions that do it.
+
+    ``sure``: whatever state everything else is in, with the inputs at their medians. If not, it may happen in some
+    states with the ``inputs`` named, at quantiles from 10 % to 90 %.
+    """
+
+    counts: tuple[str, ...]
+    actions: tuple[str, ...]
+    sure: bool
+    inputs: tuple[tuple[str, float], ...] = ()
+
+
+def loops(reach: Reach) -> list[Loop]:
+    """Loops that run away: for sure, or for some inputs between their 10 % and 90 % quantiles or in some states."""
+    bound, found = reach.bound, []
+    for counts in _circles(reach):
+        actions = [a for a in bound.actions if _raises(a, counts, reach) and columns(_speed(a)) & set(counts)]
+        names = tuple(bound.names[c] for c in counts)
+        acting = tuple(a.name for a in actions)
+        read = _inputs_read(reach, counts)
+        medians = {c: q for c, (_, q, _) in read.items()}
+        if _runs_away(reach, counts, medians, calm=True):
+            found.append(Loop(names, acting, sure=True))
+            continue
+        for inputs in ([medians], _corners(read)):
+            worst = next((i for i in inputs if _runs_away(reach, counts, i, calm=False)), None)
+            if worst is not None:
+                shown = tuple((bound.names[c], x) for c, x in worst.items())
+                found.append(Loop(names, acting, sure=False, inputs=shown))
+                break
+    return found
+
+
+def _speed(action: BoundAction) -> Expression:
+    return times(action.speed)
+
+
+def _raises(action: BoundAction, counts: Sequence[int], reach: Reach) -> bool:
+    """Whether an action that works at a rate may raise one of some counts."""
+    return isinstance(action.action.clock, Rate) and any(
+        e.column in counts and _adds(e.effect.kind, e.value, reach)[1] > 0 for b in action.branches for e in b.effects
+    )
+
+
+def _adds(kind: str, value: Expression, reach: Reach) -> tuple[float, float]:
+    """Least and largest mean that an effect adds; an effect that is no addition is not counted as one."""
+    if kind != "add":
+        return 0.0, 0.0
+    first = reach.bound.state + len(reach.bound.spec.inputs)
+    if isinstance(value, Column) and value.index >= first:
+        mean = reach.bound.spec.amounts[value.index - first].law.mean_and_median()[0]
+        return mean, mean
+    found = range_of(value, reach.box.ranges)
+    return (0.0, math.inf) if found.undefined else (found.low, found.high)
+
+
+def _circles(reach: Reach) -> list[tuple[int, ...]]:
+    """Groups of open counts that raise one another, directly or through others of the group."""
+    bound = reach.bound
+    open_ = [c for c in range(bound.variables) if bound.upper[c] == OPEN and reach.box.values[c].high == OPEN]
+    leads: dict[int, set[int]] = {c: set() for c in open_}
+    for action in bound.actions:
+        if isinstance(action.action.clock, Rate) and reach.fires(action) is not None:
+            raised = {c for c in open_ if _raises(action, (c,), reach)}
+            for c in columns(_speed(action)) & set(open_):
+                leads[c] |= raised
+    reaches = {c: _closure(c, leads) for c in open_}
+    groups = {tuple(sorted(o for o in reaches[c] if c in reaches[o])) for c in open_ if c in reaches[c]}
+    return sorted(groups)
+
+
+def _closure(first: int, leads: Mapping[int, set[int]]) -> set[int]:
+    seen, todo = set[int](), [first]
+    while todo:
+        for c in leads[todo.pop()] - seen:
+            seen.add(c)
+            todo.append(c)
+    return seen
+
+
+def _inputs_read(reach: Reach, counts: Sequence[int]) -> dict[int, tuple[float, float, float]]:
+    """10 %, 50 % and 90 % quantiles of the inputs that bear on some counts, by column."""
+    bound = reach.bound
+    read: set[int] = set()
+    for action in bound.actions:
+        for branch in action.branches:
+            if any(e.column in counts for e in branch.effects):
+                read |= columns(_speed(action)).union(*(columns(b.share) for b in action.branches))
+    laws = bound.spec.inputs
+    u = np.array([0.1, 0.5, 0.9])
+    inside = sorted(c for c in read if bound.state <= c < bound.state + len(laws))
+    return {c: tuple(laws[c - bound.state].law.quantile(u).tolist()) for c in inside}
+
+
+def _corners(read: Mapping[int, tuple[float, float, float]]) -> Iterator[dict[int, float]]:
+    """The inputs at their 10 % and 90 % quantiles: all corners of a few, one at a time of many."""
+    medians = {c: q for c, (_, q, _) in read.items()}
+    if len(read) <= _CORNERS:
+        for ends in cartesian(*((low, high) for low, _, high in read.values())):
+            yield dict(zip(read, ends, strict=True))
+        return
+    for c, (low, _, high) in read.items():
+        yield {**medians, c: low}
+        yield {**medians, c: high}
+
+
+def _runs_away(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool) -> bool:
+    """Whether no level at or above the start stops the growth of some counts.
+
+    ``calm``: with everything else where it makes the counts grow least; else where it makes them grow most.
+    """
+    field = _Field(reach, counts, inputs, calm=calm)
+    start = np.array([max(float(reach.box.values[c].low), 1.0) for c in counts])
+    level = start
+    shapes = [np.ones(len(counts))]
+    for _ in range(_ROUNDS):
+        gain, loss = field.at(level)
+        if _held(gain, loss):
+            return False
+        if not np.isfinite(gain).all() or level.max() > _LEVELS[-1]:
+            break
+        # The level at which the gain of this one would be balanced, were the loss in proportion to the level.
+        level = level * np.clip(gain / np.maximum(loss, 1e-300), 1.0, 4.0)
+        shapes.append(level / level.max())
+    tried = shapes[:1] if len(counts) == 1 else [*shapes[:3], shapes[-1]]
+    return not any(_held(*field.at(np.maximum(shape * size, start))) for shape in tried for size in _LEVELS)
+
+
+def _held(gain: Floats, loss: Floats) -> bool:
+    """Whether every count is kept from growing."""
+    return bool(((gain <= _LESS * loss) | (gain == 0)).all())
+
+
+def _product(*factors: float) -> float:
+    """Product in which 0 wins over infinity."""
+    return 0.0 if 0.0 in factors else math.prod(factors)
+
+
+class _Field:
+    """Gain and loss of some counts at a level."""
+
+    def __init__(self, reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool) -> None:
+        self.reach, self.counts, self.calm = reach, tuple(counts), calm
+        self.inputs = {c: Range(x, x) for c, x in inputs.items()}
+        self.concerned = [
+            a for a in reach.bound.actions if any(e.column in self.counts for b in a.branches for e in b.effects)
+        ]
+
+    def at(self, level: Floats) -> tuple[Floats, Floats]:
+        """(gain, loss) per day of every count, shapes (counts,)."""
+        gain = np.zeros(len(self.counts))
+        loss = np.zeros(len(self.counts))
+        fades = np.zeros(len(self.counts), dtype=bool)
+        box = self.reach.box
+        for c, x in zip(self.counts, level.tolist(), strict=True):
+            box = box.put(c, span(math.floor(x), math.ceil(x)))
+        levels = dict(zip(self.counts, level.tolist(), strict=True))
+        for action in self.concerned:
+            self.add(action, box, levels, (gain, loss, fades))
+        for i, x in enumerate(level.tolist()):
+            if not fades[i]:
+                loss[i] += _LEAK * x
+        return gain, loss
+
+    def add(
+        self,
+        action: BoundAction,
+        box: Box,
+        levels: Mapping[int, float],
+        totals: tuple[Floats, Floats, NDArray[np.bool_]],
+    ) -> None:
+        """Add what an action does to gain, loss and whether a count fades."""
+        gain, loss, fades = totals
+        held = self.reach.holds(action.guard, box)
+        if held is None:
+            return
+        ranges = {**held.ranges, **self.inputs, **{c: Range(x, x) for c, x in levels.items()}}
+        rate = isinstance(action.action.clock, Rate)
+        speed = range_of(_speed(action), ranges) if rate else Range(0.0, math.inf)
+        low, high = (0.0, math.inf) if speed.undefined else (max(speed.low, 0.0), max(speed.high, 0.0))
+        for branch in action.branches:
+            if chosen(action, branch, held) is None:
+                continue
+            least, most = self.chance(action, branch, ranges)
+            for effect in branch.effects:
+                if effect.column not in self.counts:
+                    continue
+                i = self.counts.index(effect.column)
+                up, down = self.change(effect.effect.kind, effect.value, levels[effect.column])
+                fades[i] = fades[i] or down[1] > 0
+                if self.calm:
+                    gain[i] += _product(low, least, up[0]) if rate else 0.0
+                    loss[i] += _product(high, most, down[1])
+                else:
+                    gain[i] += _product(high, most, up[1]) if rate else 0.0
+                    loss[i] += _product(low, least, down[0])
+
+    def change(self, kind: str, value: Expression, x: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Least and largest rise, least and largest fall of a count at ``x`` by an effect."""
+        if kind == "add":
+            low, high = _adds(kind, value, self.reach)
+            return (max(low, 0.0), max(high, 0.0)), (max(-high, 0.0), max(-low, 0.0))
+        found = range_of(value, {**self.reach.box.ranges, **self.inputs})
+        low, high = (-math.inf, math.inf) if found.undefined else (found.low, found.high)
+        fall = (max(x - high, 0.0), max(x - low, 0.0)) if kind != "at_least" else (0.0, 0.0)
+        return (0.0, 0.0), fall
+
+    def chance(self, action: BoundAction, branch: BoundBranch, ranges: Mapping[int, Range]) -> tuple[float, float]:
+        """Least and largest chance of a branch."""
+        if not action.choosing:
+            return 1.0, 1.0
+        shares = [range_of(b.share, ranges) for b in action.branches]
+        if any(s.undefined or s.low < 0 for s in shares):
+            return 0.0, 1.0
+        own = shares[action.branches.index(branch)]
+        others = [s for b, s in zip(action.branches, shares, strict=True) if b is not branch]
+        high, low = sum(s.high for s in others), sum(s.low for s in others)
+        least = own.low / (own.low + high) if own.low > 0 and math.isfinite(own.low + high) else 0.0
+        return least, own.high / (own.high + low) if math.isfinite(own.high) and own.high > 0 else float(own.high > 0)
