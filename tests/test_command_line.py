@@ -1,4 +1,5 @@
 """The command line as a person meets it: help, results, errors and exit codes, each in a process of its own."""
+# ruff: noqa: E501, PLR0917 - one case per line, all its parts side by side
 
 import json
 import os
@@ -93,23 +94,72 @@ def test_a_forecast_ends_with_its_folder_and_the_second_one_shows_it(here: Path)
     assert "the 300 simulated histories differ" in err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("scenario=smal",), "Could not find 'scenario/smal'"),
-        (("+experiments=basline",), "Could not find 'experiments/basline'"),
-        (("experiments=baseline",), "use +experiments=baseline"),
-        (("+experiment=baseline",), "experiment: there is no such setting"),
-        (("run.replicatons=3",), "Could not override 'run.replicatons'"),
-        (("study=forcast",), "Could not find 'study/forcast'"),
-        (("run.replications=0",), "run.replications: 0 is outside 1 …"),
-        (("run.replications=15,000",), "Ambiguous value"),
-        (("study.milestones=[crisi]",), "study.milestones: unknown milestone 'crisi' (did you mean 'crisis'?)"),
-        (("as_of=2025-02-30",), "as_of"),
-        (("scenario.inputs.force_x.uniform=[3,1]",), "inputs.force_x"),
-        (("until",), "Error parsing override 'until'"),
-    ],
-)
+def merged(*arguments: str) -> list[str]:
+    """A small run of one's own scenario, what is given in place of what it has: a key may not stand twice."""
+    given = {argument.partition("=")[0] for argument in arguments}
+    own = OWN if "--config-dir" not in given and "scenario" not in given else ()
+    return [*own, *(setting for setting in QUICK if setting.partition("=")[0] not in given), *arguments]
+
+
+BAD = [
+    (
+        ("scenario=smal", "--config-dir", "own"),
+        "scenario=smal: there is no such scenario (did you mean 'small'?)\nthere are ",
+    ),
+    (("scenario=zzz",), "one's own scenario lies at DIR/scenario/NAME.yaml"),
+    (("scenario=own/scenario/small.yaml",), "write --config-dir DIR scenario=NAME"),
+    (("scenario={a:1}",), "a scenario is chosen by its name"),
+    (("+experiments=basline",), "+experiments=basline: there is no such experiment (did you mean 'baseline'?)"),
+    (("experiments=baseline",), "write +experiments=NAME"),
+    (("+experiment=baseline",), "experiment: there is no such setting (got 'baseline') (did you mean '+experiments'?)"),
+    (("run.replicatons=3",), "run.replicatons: there is no such setting (got 3) (did you mean 'run.replications'?)"),
+    (("replications=3",), "(did you mean 'run.replications'?)"),
+    (("foo=1",), "foo: there is no such setting"),
+    (("study=forcast",), "study=forcast: there is no such study (did you mean 'forecast'?)"),
+    (("run.replications=0",), "command line: run.replications: 0 is outside 1 …"),
+    (("run.replications=abc",), "command line: run.replications: 'abc' is no whole number"),
+    (("run.replications=1000000000000",), "outside 1 … 1000000000"),
+    (("run.replications=15,000",), "run.replications=15,000: a comma makes several values"),
+    (("run.replications=1000000", "run.chunk=1000000000000"), "run.chunk"),
+    (("run.seed=-1",), "run.seed: -1 is outside"),
+    (("run.seed=18446744073709551616",), "run.seed: 18446744073709551616 is outside"),
+    (("run.seed=1.5",), "no whole number"),
+    (("run.seed=1" + "0" * 5000,), "so many digits"),
+    (("run.seed=1", "run.seed=2"), "run.seed=2: run.seed is given twice (first as run.seed=1); keep one"),
+    (("run=3",), "its settings have names of their own"),
+    (("study.milestones=[crisi]",), "study.milestones: unknown milestone 'crisi' (did you mean 'crisis'?)"),
+    (("as_of=2025-02-30",), "command line: as_of: no such day"),
+    (("as_of=yesterday",), "command line: as_of: a date is wanted"),
+    (("until=foo",), "command line: until: not a number; wanted is a number of days"),
+    (("until",), "until: cannot be read; write it as KEY=VALUE"),
+    (("scenario.title={a",), "a bracket is not closed"),
+    (("scenario.title='a",), "a quotation mark is not closed"),
+    (
+        ("--replications", "5"),
+        "--replications: there is no such flag; a setting is written KEY=VALUE, such as run.replications=",
+    ),
+    (("--multirn",), "(did you mean '--multirun'?)"),
+    (("--cfg", "jab"), "job or hydra or all must follow"),
+    (("--config-name", "x"), "is not offered here"),
+    (("--experimental-rerun", "x.pickle"), "is not offered here"),
+    (("--config-dir", "nowhere"), "there is no such folder"),
+    (("--config-dir", "own/scenario/small.yaml"), "is a file"),
+    (("--config-dir", "own/scenario"), "name the folder above it"),
+    (("--config-dir", "."), "holds no folder scenario/, study/ or experiments/"),
+    (("scenario.foo=1",), "command line: scenario.foo: the scenario has no 'foo'"),
+    (
+        ("scenario.inputs.force_xx=1",),
+        "command line: scenario.inputs.force_xx: inputs has no 'force_xx' (got 1) (did you mean 'force_x'?)",
+    ),
+    (("scenario.actions.north.push.rate=1",), "(did you mean 'north.pushes'?)"),
+    (("scenario.inputs.force_x.uniform=[3,1]",), "command line: inputs.force_x.uniform: "),
+    (("scenario.inputs.force_x=nan",), "command line: inputs.force_x: not a finite number"),
+    (("scenario.inputs.force_x=1e400",), "not a finite number"),
+    (("scenario.title=${oc.env:HOME}",), "`${` is not understood here"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
 def test_bad_input_is_2_with_a_short_message(
     here: Path,
     arguments: tuple[str, ...],
@@ -120,15 +170,83 @@ def test_bad_input_is_2_with_a_short_message(
     # In this process, to save a dozen starts.
     monkeypatch.chdir(here)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["escalation", *OWN, *QUICK, *arguments])
+    monkeypatch.setattr(sys, "argv", ["escalation", *merged(*arguments)])
     with pytest.raises(SystemExit) as end:
         main()
     out, err = capsys.readouterr()
     assert (end.value.code, out) == (2, "")
     assert message in err
+    assert err.startswith("escalation: command line: ")
     assert "Traceback" not in err
-    assert len(err.splitlines()) <= 13
+    assert "append to your" not in err
+    assert len(err.splitlines()) <= 12
     assert not (here / "results").exists()
+
+
+EXPERIMENT = (
+    "# @package _global_\n# A question?\ndefaults:\n  - override /scenario: small\n  - override /study: check\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "message"),
+    [
+        ("experiments", EXPERIMENT + "run:\n  seeed: 3\n", ":7: run.seeed: there is no such setting (did you mean 'seed'?)"),
+        ("experiments", EXPERIMENT + "runn: 3\n", ":6: runn: there is no such setting (did you mean 'run'?)"),
+        ("experiments", EXPERIMENT + "run:\n  seed: minus\n", ":7: run.seed: 'minus' is no whole number"),
+        ("experiments", EXPERIMENT + "run: {seed: 3\n", ":7: run: not valid YAML"),
+        ("experiments", EXPERIMENT.replace("small", "smal"), ":4: scenario=smal: there is no such scenario"),
+        ("experiments", EXPERIMENT + "scenario: {inputs: {force_xx: {value: 3}}}\n", ":6: inputs.force_xx: the scenario has no such input (did you mean 'force_x'?)"),
+        ("experiments", EXPERIMENT + "scenario: {titel: x}\n", ":6: titel: unknown key (got 'titel') (did you mean 'title'?)"),
+        ("study", "name: check\nfigurs: no\n", ":2: study.figurs: study check has no such setting"),
+        ("study", "name: check\nname: x\n", ":2: name: the key stands twice"),
+        ("scenario", small.TEXT.replace("name: small", "name: large"), "name: the file is called mine.yaml"),
+    ],
+)  # fmt: skip
+def test_files_of_ones_own_are_told_with_their_line(
+    here: Path,
+    folder: str,
+    text: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = here / "own" / folder / "mine.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    (here / "results").mkdir()
+    (here / "results" / "config.yaml").write_text("a: *b", encoding="utf-8")
+    chosen = {
+        "experiments": ["+experiments=mine"],
+        "study": ["scenario=small", "study=mine"],
+        "scenario": ["scenario=mine"],
+    }
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["escalation", "--config-dir", "own", *chosen[folder]])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert err.startswith(f"escalation: own/{folder}/mine.yaml:"), err
+    assert message in err
+
+
+def test_the_folder_one_stands_in_may_hold_results_too(here: Path) -> None:
+    (here / "own" / "results" / "small").mkdir(parents=True)
+    (here / "own" / "results" / "config.yaml").write_text("a: *b", encoding="utf-8")
+    (here / "own" / "config.yaml").write_text("a: *b", encoding="utf-8")
+    code, out, err = run(here / "own", "--config-dir", ".", "scenario=small", "study=check", "results=elsewhere")
+    assert (code, err) == (0, "")
+    assert out.startswith("ok: small")
+
+
+def test_ones_own_file_of_a_shipped_name_is_the_one_that_is_read(here: Path) -> None:
+    text = small.TEXT.replace("name: small", "name: two_rivals")
+    (here / "own" / "scenario" / "two_rivals.yaml").write_text(text, encoding="utf-8")
+    code, out, _ = run(here, "--config-dir", "own", "scenario=two_rivals", "study=check")
+    assert code == 0
+    assert out.startswith("ok: two_rivals as of 2025-11-17, 120 days")
 
 
 def test_a_fault_in_a_scenario_is_told_with_file_and_line(here: Path) -> None:
@@ -167,14 +285,6 @@ def test_a_named_experiment_and_one_history(here: Path) -> None:
     assert (folder / "history-3.txt").read_text(encoding="utf-8") in out
 
 
-def test_a_sweep_does_every_job_and_one_that_fails_makes_it_3(here: Path) -> None:
-    code, out, err = run(here, "-m", *OWN, *QUICK, "run.seed=3,-1,4")
-    folders = re.findall(r"^results/small/forecast-\w+$", out, flags=re.MULTILINE)
-    assert code == 3
-    assert len(set(folders)) == 2
-    assert "run.seed: -1 is outside" in err
-
-
 def test_a_closed_pipe_is_no_error(here: Path) -> None:
     process = start(here, *OWN, *QUICK)
     assert process.stdout is not None
@@ -188,8 +298,8 @@ def test_a_closed_pipe_is_no_error(here: Path) -> None:
 def caught(here: Path, pattern: str, sent: signal.Signals, *arguments: str) -> tuple[int, str]:
     """Exit code and last words of a run that gets a signal once a file is there."""
     # The reference engine is slow enough to be caught in the act; parts and engine do not name the folder.
-    slow = ("run.engine=reference", "run.chunk=100", "run.executor=serial")
-    process = start(here, *OWN, *QUICK, *slow, *arguments)
+    slow = ("engine=reference", "run.chunk=100", "executor=serial")
+    process = start(here, *merged(*slow, *arguments))
     deadline = time.monotonic() + 60
     while not list(here.glob(f"results/small/*/{pattern}")):
         assert time.monotonic() < deadline, process.communicate()
@@ -208,7 +318,7 @@ def test_a_signal_ends_a_run_with_its_own_code(here: Path, sent: signal.Signals,
 def test_a_killed_run_goes_on_where_it_was(here: Path) -> None:
     code, err = caught(here, "parts/part-00001.parquet", signal.SIGKILL, "run.replications=4000")
     assert (code, err) == (-9, "")
-    code, out, err = run(here, *OWN, *QUICK, "run.replications=4000")
+    code, out, err = run(here, *merged("run.replications=4000"))
     assert code == 0
     assert re.match(r"[\d,]+00 of 4,000 simulated histories were there already", err)
     undisturbed = forecast(small.scenario(), Settings(replications=4_000), here / "other").summary["content_hash"]

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from sim.model.expressions import TRUE, Call, Expression, Number
 from sim.model.spec import Action, Condition, Quantity, Spec
-from sim.scenario import actions, quantities, schema
+from sim.scenario import actions, quantities, schema, statements
 from sim.scenario.check import check_model, check_start
 from sim.scenario.evidence import Ledger
 from sim.scenario.notation import Names, Notation
 from sim.scenario.problems import KeyPath
 from sim.scenario.quantities import QuantityError
+from sim.scenario.rival import Pages
 from sim.scenario.scenario import ActionInfo, Actor, BaseRate, Ending, Evidence, Finding, Milestone, Report, Scenario
 from sim.scenario.shape import validate
 from sim.scenario.source import Faults, Source
@@ -91,12 +92,17 @@ class _Builder:
         )
         ends = tuple(self.notation.condition(("ends", i), end, "state") for i, end in enumerate(file.ends))
         base_rates = self.base_rates()
+        rivals = Pages(file, self.notation, self.ledger, self.values.quantities["inputs"]).read(base_rates)
+        said = statements.read(file, self.ledger, self.faults)
         # A change from outside may leave a finding uncited or a name unread: that is no fault of the file.
-        sections = ("state", "inputs", "amounts", "actions", "milestones", "outcomes", "flags", "ladder", "base_rates")
+        sections = (
+            *("state", "inputs", "amounts", "actions", "milestones", "outcomes", "flags", "ladder"),
+            *("base_rates", "rival", "statements"),
+        )
         whole = not any(self.faults.changed((section,)) for section in sections)
         self.ledger.check_findings(whole=whole)
-        if whole and not self.faults.problems:  # a name misspelt elsewhere is seldom unused
-            self.check_use()
+        if not self.faults.problems:  # a name misspelt elsewhere is seldom unused
+            self.check_use(whole=whole)
         spec = Spec(
             name=file.name,
             variables=tuple(self.names.variables.values()),
@@ -110,7 +116,7 @@ class _Builder:
             terminal=ends,
         )
         if not self.faults.problems:
-            check_model(spec, self.faults)
+            check_model(spec, self.faults, file, rung=rung, whole=whole)
             check_start(spec, self.names, self.faults)
         horizons = tuple(h for h in file.horizons if h <= until) or (int(until),)
         return Scenario(
@@ -134,6 +140,8 @@ class _Builder:
             outcomes=tuple(Ending(o.name, o.says) for o in file.outcomes),
             flags=tuple(Ending(n, f.says) for n, f in file.flags.items()),
             base_rates=base_rates,
+            rivals=rivals,
+            statements=said,
             judgements=tuple(self.ledger.judgements),
             not_modelled=dict(file.not_modelled),
             spec=spec,
@@ -146,9 +154,13 @@ class _Builder:
         file, faults = self.file, self.faults
         if file.format != schema.FORMAT:
             faults.add(("format",), f"this program reads format {schema.FORMAT}")
+        stem = self.faults.source.stem
+        if stem is not None and stem != file.name:
+            faults.add(("name",), f"the file is called {stem}.yaml; file and scenario have the same name")
         first = min((report.date for report in file.reports.values()), default=None)
         if first is not None and self.as_of < first:
             faults.add(("as_of",), f"lies before the first report ({first}); nothing was known then")
+            faults.stop_if_any()  # whatever else is amiss then only follows from it
         if file.crisis_start is not None and file.crisis_start > self.as_of:
             faults.add(("crisis_start",), f"lies after as_of ({self.as_of})")
         if not file.horizons or any(h <= 0 for h in file.horizons) or list(file.horizons) != sorted(set(file.horizons)):
@@ -260,6 +272,8 @@ class _Builder:
         self.distinct("outcomes", [outcome.name for outcome in given])
         if not given:
             self.faults.add(("outcomes",), "no outcome; give one at least")
+        if not self.file.actions:
+            self.faults.add(("actions",), "no action; nothing could happen: give one at least")
         for i, outcome in enumerate(given):
             path: KeyPath = ("outcomes", i)
             last = i == len(given) - 1
@@ -302,17 +316,30 @@ class _Builder:
             key = (row.milestone, row.class_)
             if since <= self.as_of and (key not in rows or rows[key][0] <= since):
                 rows[key] = (since, row)
-        return tuple(BaseRate(row.milestone, row.class_, row.n, dict(row.by), row.source) for _, row in rows.values())
+            if not row.weight >= 0:
+                self.faults.add((*path, "weight"), "a number of 0 or more is wanted: the weight among the classes")
+        return tuple(
+            BaseRate(row.milestone, row.class_, row.n, dict(sorted(row.by.items())), row.source, row.weight)
+            for _, row in rows.values()
+        )
 
-    def check_use(self) -> None:
-        """Names that nothing reads are leftovers or misspelt elsewhere."""
+    def check_use(self, *, whole: bool) -> None:
+        """Names that nothing reads are leftovers or misspelt elsewhere.
+
+        Those that a change brought in are looked at in any case, the rest only in a ``whole`` file.
+        """
         written: set[str] = set()
         for action in self.file.actions.values():
             written |= {*action.then, *action.always, *(name for branch in action.either for name in branch.then)}
-        for name in self.file.state:
-            if name not in self.names.used and name not in written:
-                self.faults.add(("state", name), "nothing reads or changes this variable; remove it, or use it", name)
-        for section in ("inputs", "amounts"):
+        for section, read, why in (
+            ("state", {*self.names.used, *written}, "nothing reads or changes this variable; remove it, or use it"),
+            ("inputs", self.names.used, "nothing uses this; remove it, or use it"),
+            ("amounts", self.names.used, "nothing uses this; remove it, or use it"),
+        ):
+            known = self.faults.source.names(section)
             for name in getattr(self.file, section):
-                if name not in self.names.used:
-                    self.faults.add((section, name), "nothing uses this; remove it, or use it", name)
+                if name not in read and known and name not in known:
+                    what = {"state": "variable", "inputs": "input", "amounts": "amount"}[section]
+                    self.faults.add((section, name), f"the scenario has no such {what}", word=name, known=known)
+                elif name not in read and whole:
+                    self.faults.add((section, name), why, name)

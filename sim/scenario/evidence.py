@@ -28,8 +28,13 @@ class Ledger:
 
     @property
     def last_report(self) -> datetime.date:
-        """Date of the latest report, or ``as_of`` when there is none."""
-        return max((report.date for report in self.file.reports.values()), default=self.as_of)
+        """Date of the latest report, or ``as_of`` when there is none; those that only look back do not count."""
+        back = {n for s in self.file.statements.values() if s.about is not None for n in s.basis.report}
+        told: dict[str, set[int]] = {}
+        for number, finding in self.file.findings.items():
+            told.setdefault(finding.report, set()).add(number)
+        dates = [report.date for name, report in self.file.reports.items() if not told.get(name, {0}) <= back]
+        return max(dates, default=self.as_of)
 
     def latest(self, path: KeyPath, entries: Sequence[_Entry]) -> tuple[int, _Entry] | None:
         """The entry in force: the latest whose date is not after ``as_of``; an entry without a date always was."""

@@ -25,7 +25,7 @@ _KINDS: Final[dict[str, dict[str, Any]]] = {
     "yes_or_no": {"enum": [True, False, "yes", "no"]},
 }
 #: Mappings whose keys are names that the author chooses.
-_NAMED: Final = ("reports", "actors", "state", "inputs", "amounts", "milestones", "flags")
+_NAMED: Final = ("reports", "actors", "state", "inputs", "amounts", "milestones", "flags", "statements")
 
 
 def json_schema() -> dict[str, Any]:

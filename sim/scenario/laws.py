@@ -9,7 +9,7 @@ from typing import Final
 from sim.model.expressions import Expression
 from sim.model.laws import Law
 from sim.scenario import quantities, schema
-from sim.scenario.notation import Notation
+from sim.scenario.notation import KINDS, Notation
 from sim.scenario.problems import KeyPath
 from sim.scenario.quantities import Kind, Quantity, QuantityError
 
@@ -36,9 +36,13 @@ def quantity_law(notation: Notation, path: KeyPath, entry: schema.Input) -> Foun
     found = notation.attempt((*path, family), lambda: _law(family, getattr(entry, family), shift))
     if found is None:
         return None
+    unit = _unit(notation.faults.original(path))
     if found.kind == "number" and family != "beta":
         # Bare numbers laid over a law from outside are in the law's own unit, per day or days.
-        found = replace(found, kind=_unit(notation.faults.original(path)) or found.kind)
+        found = replace(found, kind=unit or found.kind)
+    elif unit is not None and unit != found.kind:
+        notation.faults.add((*path, family), f"the scenario has {KINDS[unit]} here; write one")
+        return None
     if found.kind != "number" and found.law.family in ("fixed", "uniform") and found.law.parameters[0] < 0:
         notation.faults.add((*path, family), "a rate or a length of time cannot be negative")
     return replace(found, family=family)

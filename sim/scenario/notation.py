@@ -22,6 +22,11 @@ from sim.scenario.source import Faults
 
 LN2: Final = log_scalar(2.0)
 FLAG: Final = ("no", "yes")
+KINDS: Final[dict[Kind, str]] = {
+    "number": "a number without a unit",
+    "days": "a length of time (`45 d`)",
+    "per day": "a rate (`0.05 per d`)",
+}
 Scope = Literal["state", "inputs", "only inputs", "all"]
 _SCOPES: Final[dict[Scope, tuple[str, str]]] = {
     "state": ("vm", "variables and milestones"),
@@ -44,6 +49,8 @@ class Names:
     amounts: dict[str, Law] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+    #: Variables and inputs that were refused, so that what follows from them is not.
+    refused: set[str] = field(default_factory=set)
 
     def freeze(self) -> None:
         """Number the names once all are known."""
@@ -69,7 +76,9 @@ class Names:
         return Range(float(ends.min()), float(ends.max()))
 
     def kind(self, name: str) -> Kind | None:
-        """Unit of an input; None for anything else."""
+        """Unit of an input; None for anything else, and where the input was refused."""
+        if name in self.refused:
+            return None
         found = self.inputs.get(name) or self.constants.get(name)
         return found[0] if found else None
 
@@ -92,6 +101,8 @@ class Notation:
 
     #: Whether what is read is not there yet on this date, so that its inputs need no value.
     later: bool = False
+    #: Inputs found to stand for another kind of number than is wanted, with that kind: told once.
+    mistaken: set[tuple[str, Kind]] = field(default_factory=set)
 
     # ------------------------------------------------------------------------------------------------- expressions
     def tree(self, path: KeyPath, value: object, scope: Scope) -> Expression | None:
@@ -110,6 +121,8 @@ class Notation:
             expressions.bind(tree, self.names.meanings, self.names.levels)
         except ExpressionError as error:
             absent = expressions.names(tree) & self.names.absent
+            if expressions.names(tree) & self.names.refused:
+                return None  # it may only follow from what was refused there
             if not absent:
                 self.faults.add(path, str(error), value)
             elif not self.later:
@@ -132,6 +145,8 @@ class Notation:
         if tree is None:
             return TRUE
         wrong = self.no_truth(tree)
+        if wrong is not None and expressions.names(wrong) & self.names.refused:
+            return TRUE
         if wrong is not None:
             what = f"{wrong.name!r} is a number" if isinstance(wrong, Name) else "this is a number"
             self.faults.add(path, f"{what}, not a condition; compare it, such as `x above 0`", value)
@@ -175,13 +190,9 @@ class Notation:
             self.literals.append((path, "fixed"))
         if isinstance(tree, Name):
             other = self.names.kind(tree.name)
-            if other is not None and other != kind:
-                words = {
-                    "number": "a number without a unit",
-                    "days": "a length of time (`45 d`)",
-                    "per day": "a rate (`0.05 per d`)",
-                }
-                self.faults.add(path, f"{tree.name!r} is {words[other]}; here stands {words[kind]}", value)
+            if other is not None and other != kind and (tree.name, kind) not in self.mistaken:
+                self.mistaken.add((tree.name, kind))
+                self.faults.add(path, f"{tree.name!r} is {KINDS[other]}; here stands {KINDS[kind]}", value)
         return tree
 
     def attempt(self, path: KeyPath, make: Callable[[], _T]) -> _T | None:

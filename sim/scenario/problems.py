@@ -11,6 +11,8 @@ KeyPath = tuple[str | int, ...]
 
 COMMAND_LINE = "command line"
 _SHOWN = 60
+#: Problems that are worth reading at once.
+MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,11 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        file, key = printable(self.file), printable(self.key)
+        place = file if self.line is None else f"{file}:{self.line}"
         got = "" if self.value is NOTHING else f" (got {shown(self.value)})"
         hint = f" (did you mean {self.nearest!r}?)" if self.nearest else ""
-        return ": ".join(part for part in (place, self.key, self.why) if part) + got + hint
+        return ": ".join(part for part in (place, key, self.why) if part) + got + hint
 
 
 class Nothing:
@@ -39,11 +42,14 @@ NOTHING = Nothing()
 
 
 class ScenarioError(ValueError):
-    """All problems found in what was read; its text has one line for each."""
+    """All problems found in what was read; its text has one line for each, up to a number worth reading."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:MOST]]
+        if len(self.problems) > MOST:
+            lines.append(f"… and {len(self.problems) - MOST} more")
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
@@ -51,8 +57,15 @@ class ScenarioError(ValueError):
 
 def shown(value: object) -> str:
     """A value as it is quoted in a message, cut short."""
-    text = repr(value)
+    if isinstance(value, int) and not -(10**_SHOWN) < value < 10**_SHOWN:
+        return f"a whole number of more than {_SHOWN} digits"  # Python refuses to write the longest ones out
+    text = printable(repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def printable(text: str) -> str:
+    """A text with its control characters written out, so that a name from a file cannot steer a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def nearest(word: object, known: Iterable[object]) -> str | None:

@@ -28,12 +28,17 @@ Z90: Final = 1.2815515655446004
 #: Numbers beyond this size mean nothing here, and the longest rows of digits fit no binary64.
 MAX_NUMBER: Final = 1e300
 
+#: Dates beyond these are slips of the finger, and those of a run must stay within what a calendar can hold.
+FIRST_YEAR: Final = 1500
+LAST_YEAR: Final = 2500
+
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FORM = re.compile(
     rf"(?P<number>{_NUMBER})\s*"
-    rf"(?:(?P<unit>[A-Za-z]+)|(?:per\b|/)\s*(?P<count>{_NUMBER})?\s*(?P<per>[A-Za-z]+))?"
+    rf"(?:(?P<unit>[A-Za-z]+)|(?:per\b|/)\s*(?P<count>{_NUMBER})?\s*(?P<per>[A-Za-z]+))?",
+    re.ASCII,
 )
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class QuantityError(ValueError):
@@ -48,20 +53,20 @@ class Quantity:
     kind: Kind
 
 
-def parse(value: object) -> Quantity:
+def parse(value: object, wanted: str = "a number, with its unit if it has one: `0.05 per d`, `12 weeks`") -> Quantity:
     """Quantity of a number or a text such as ``0.02 per d``, ``1 per 21 d``, ``/wk``, ``45 d``, ``15,000``.
 
-    Raises QuantityError.
+    Raises QuantityError, which says what is ``wanted``.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise QuantityError("a number with its unit is wanted, such as `0.05 per d` or `12 weeks`")
+        raise QuantityError(f"wanted is {wanted}")
     if not isinstance(value, str):
         return _checked(float(value) if abs(value) <= MAX_NUMBER else math.inf, "number")
     match = _FORM.fullmatch(value.strip())
     if match is None:
-        if re.fullmatch(rf"{_NUMBER}.*", value.strip()) and "," in value:
+        if re.match(_NUMBER, value.strip(), re.ASCII) and "," in value:
             raise QuantityError("a comma stands only between groups of three digits; a decimal point is `.`")
-        raise QuantityError("not a number with a unit; write for example `0.05 per d`, `1 per 3 weeks` or `45 d`")
+        raise QuantityError(f"not a number; wanted is {wanted}")
     number = _number(match["number"])
     if match["unit"]:
         return _checked(number * _days(match["unit"]), "days")
@@ -102,7 +107,7 @@ def _checked(number: float, kind: Kind) -> Quantity:
 
 def rate(value: object) -> float:
     """A rate per day, at least 0. Raises QuantityError."""
-    found = parse(value)
+    found = parse(value, "a rate, such as `0.05 per d` or `1 per 3 weeks`")
     if found.kind != "per day":
         raise QuantityError("a rate needs its unit: write for example `0.05 per d` or `1 per 3 weeks`")
     if found.value < 0:
@@ -112,7 +117,8 @@ def rate(value: object) -> float:
 
 def duration(value: object, *, bare: bool = False) -> float:
     """A duration in days, at least 0; with ``bare`` a number alone counts days. Raises QuantityError."""
-    found = parse(value)
+    wanted = "a number of days, a length of time such as `12 weeks`, or a date such as 2026-05-16"
+    found = parse(value, wanted if bare else "a length of time, such as `45 d` or `12 weeks`")
     if found.kind != "days" and not (bare and found.kind == "number"):
         raise QuantityError("a duration needs its unit: write for example `45 d` or `12 weeks`")
     if found.value < 0:
@@ -122,7 +128,7 @@ def duration(value: object, *, bare: bool = False) -> float:
 
 def number(value: object) -> float:
     """A number without a unit. Raises QuantityError."""
-    found = parse(value)
+    found = parse(value, "a number without a unit")
     if found.kind != "number":
         raise QuantityError("a number without a unit is wanted")
     return found.value
@@ -134,9 +140,12 @@ def day(value: object) -> datetime.date:
         return value
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            return datetime.date.fromisoformat(value)
+            found = datetime.date.fromisoformat(value)
         except ValueError as error:
             raise QuantityError(f"no such day: {error}") from None
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise QuantityError(f"a date between {FIRST_YEAR} and {LAST_YEAR} is wanted")
+        return found
     raise QuantityError("a date is wanted, written year-month-day: 2025-11-17")
 
 

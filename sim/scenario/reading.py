@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from sim.scenario.problems import NOTHING, KeyPath, Problem, ScenarioError, dotted
+from sim.scenario.problems import MOST, NOTHING, KeyPath, Problem, ScenarioError, dotted
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
@@ -39,7 +39,8 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 # Characters that make a text look other than it is: controls, and marks that turn the direction of writing.
 HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u2064\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
 
@@ -117,13 +118,17 @@ class _Builder:
         self.open: list[_Node] = []
         self.top: Any = NOTHING
         self.documents = self.nodes = 0
+        self.shared: list[tuple[int, KeyPath, str]] = []
 
     def report(self, line: int | None, path: KeyPath, value: object, why: str) -> None:
         self.problems.append(Problem(self.file, line, dotted(path), value, why))
 
     def stop(self, line: int, why: str) -> ScenarioError:
         path = self.open[-1].path if self.open else ()
+        self.tell_shared()
         self.report(line, path, NOTHING, why)
+        if len(self.problems) > MOST:  # what ends the reading must not be among those left out
+            self.problems.insert(0, self.problems.pop())
         return ScenarioError(self.problems)
 
     def build(self, text: str) -> Reading:
@@ -138,6 +143,7 @@ class _Builder:
                 self.open.pop()
             elif isinstance(event, yaml.NodeEvent):
                 self.node(event, line)
+        self.tell_shared()
         if self.top is NOTHING or (self.top is None and not self.problems):
             self.problems.append(Problem(self.file, None, "", NOTHING, "the file is empty; it holds keys and values"))
         elif not isinstance(self.top, dict):
@@ -145,6 +151,17 @@ class _Builder:
         if self.problems:
             raise ScenarioError(self.problems)
         return Reading(self.file, self.top, self.lines, text)
+
+    def tell_shared(self) -> None:
+        """One line for all anchors and aliases: a file that has some may have thousands."""
+        if not self.shared:
+            return
+        (line, path, mark), more = self.shared[0], len(self.shared) - 1
+        what = "an anchor" if mark.startswith("&") else "an alias"
+        others = f" (and {more} more anchor{'s' * (more > 1)} or alias{'es' * (more > 1)})" if more else ""
+        self.report(line, path, mark, f"{what}{others}; write the value out where it is needed")
+        self.problems.sort(key=lambda problem: problem.line or 0)
+        self.shared.clear()
 
     def events(self, text: str) -> Iterator[yaml.Event]:
         try:
@@ -192,10 +209,10 @@ class _Builder:
     def value(self, event: yaml.NodeEvent, line: int) -> Any:
         path = self.here()
         if isinstance(event, yaml.AliasEvent):
-            self.report(line, path, f"*{event.anchor}", "an alias; write the value out")
+            self.shared.append((line, path, f"*{event.anchor}"))
             return None
         if event.anchor is not None:
-            self.report(line, path, f"&{event.anchor}", "an anchor; write the value out where it is needed")
+            self.shared.append((line, path, f"&{event.anchor}"))
         tag = getattr(event, "tag", None)
         if tag is not None:
             self.report(line, path, tag, "a tag; write the plain value (text that looks like a number goes in quotes)")
@@ -205,8 +222,13 @@ class _Builder:
             return []
         assert isinstance(event, yaml.ScalarEvent)
         text = str(event.value)
+        hidden = HIDDEN.search(text)
+        if hidden:
+            self.report(line, path, text, f"an invisible control character (U+{ord(hidden.group()):04X}); delete it")
         if "${" in text:
             self.report(line, path, text, "`${` is not understood here; write the value itself")
+        if text == "???":
+            self.report(line, path, text, "no value; write one")
         if event.style or tag is not None:  # in quotes or a block
             return text
         try:

@@ -14,6 +14,7 @@ from sim.model.laws import Law
 from sim.model.spec import Spec
 from sim.scenario import quantities
 from sim.scenario.quantities import Kind
+from sim.statistics.stated import Stated
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class DatedValue:
+    """A start value as the file has it, in force or not; ``since`` is its date, ``value`` None where it is drawn."""
+
+    since: datetime.date | None
+    value: int | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
 class VariableInfo:
-    """A variable of the state in words; ``levels`` are the words for 0, 1, …; a flag has the levels no and yes."""
+    """A variable of the state in words; ``levels`` are the words for 0, 1, …; a flag has the levels no and yes.
+
+    ``fades``: its units are forgotten one after another. ``dated`` are its start values of all dates.
+    """
 
     name: str
     meaning: str
@@ -73,6 +86,8 @@ class VariableInfo:
     unit: str
     flag: bool
     evidence: Evidence
+    fades: bool = False
+    dated: tuple[DatedValue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,13 +146,64 @@ class Ending:
 
 @dataclass(frozen=True)
 class BaseRate:
-    """How often past crises of a class went a way: ``by`` day -> share of ``n`` cases."""
+    """How often past crises of a class went a way: ``by`` day -> share of ``n`` cases; ``weight`` among the classes."""
 
     milestone: str
     label: str
     n: int
     by: Mapping[float, float]
     source: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A factor on the odds of the one-page rival.
+
+    ``input`` names the input whose law it repeats, else empty. ``usual`` is the share of past cases with the same;
+    ``chance`` that it applies here.
+    """
+
+    says: str
+    law: Law
+    input: str
+    usual: float
+    chance: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What moves the base rates of a milestone on the rival's page.
+
+    ``patterns``: the ways the hidden starts may be, as their chance and which adjustments apply then.
+    """
+
+    milestone: str
+    adjustments: tuple[Adjustment, ...]
+    patterns: tuple[tuple[float, tuple[bool, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A stated probability, known ``known_on`` (when said and reported); a recollection where ``about`` is a date.
+
+    It is about a ``milestone`` that is reached, or about one of some ``outcomes``, ``within`` so many days of the day
+    it was said; None: no deadline. ``words`` are how it was said. Statements of one ``origin`` are one voice.
+    """
+
+    name: str
+    speaker: str
+    said_on: datetime.date
+    known_on: datetime.date
+    about: datetime.date | None
+    milestone: str | None
+    outcomes: tuple[str, ...]
+    stated: Stated
+    words: str
+    within: float | None
+    origin: str
+    evidence: Evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +211,8 @@ class Scenario:
     """A scenario as of a date.
 
     ``until`` is in days after ``as_of``; ``rung_program`` is a tree over the names of ``spec`` that gives the number
-    of the highest rung that holds, 0 … len(rungs) - 1; ``data`` is the file as plain data, with ``as_of`` and
-    ``until`` as they are in force.
+    of the highest rung that holds, 0 … len(rungs) - 1; ``statements`` are those known by then; ``data`` is the file as
+    plain data, with ``as_of`` and ``until`` as they are in force.
     """
 
     name: str
@@ -169,6 +235,8 @@ class Scenario:
     outcomes: tuple[Ending, ...]
     flags: tuple[Ending, ...]
     base_rates: tuple[BaseRate, ...]
+    rivals: tuple[Rival, ...]
+    statements: tuple[Statement, ...]
     judgements: tuple[Judgement, ...]
     not_modelled: Mapping[int, str]
     spec: Spec

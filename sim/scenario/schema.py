@@ -308,6 +308,62 @@ class BaseRate(Dated):
     n: Whole
     by: dict[Number, Number]
     source: Text
+    weight: Number = 1.0
+
+
+#: As an input; its value may also be the name of one.
+Odds = Annotated[tuple[Input, ...], BeforeValidator(_dated, json_schema_input_type=Value | Input | list[Input])]
+
+
+class Adjustment(Strict):
+    """What is special in this case: a factor on the odds, a law with its basis or the name of an input."""
+
+    says: Text
+    odds: Odds
+    if_: Value | None = Field(default=None, alias="if")
+    usual: Number = 0.0
+
+
+class Rival(Strict):
+    """The one-page rival for a milestone: its base rates, moved in log-odds."""
+
+    milestone: Name
+    adjust: tuple[Adjustment, ...] = ()
+
+
+class Proposition(Strict):
+    """What a statement is about: a milestone that is reached, or some of the outcomes."""
+
+    milestone: Name | None = None
+    outcomes: tuple[Name, ...] = ()
+
+
+def _said(value: Any) -> Any:
+    if not isinstance(value, list):
+        return (scalar(value),)
+    if len(value) != 2:
+        raise QuantityError("a number, two numbers such as [0.3, 0.5], or a word is wanted")
+    return tuple(scalar(part) for part in value)
+
+
+class Statement(Strict):
+    """A probability that somebody stated; with ``about`` another time a recollection, for comparison only."""
+
+    speaker: Text
+    said_on: Date
+    about: Date | None = None
+    proposition: Proposition
+    says: Annotated[Any, BeforeValidator(checker(_said), json_schema_input_type=Value | Pair)]
+    table: Name = "icd_203"
+    within: Value
+    origin: Name | None = None
+    basis: Basis
+
+
+class Accepts(Strict):
+    """What would be refused, had it not been thought of: loops that run away, by the actions that drive them."""
+
+    unstable: tuple[ActionName, ...] = ()
 
 
 class File(Strict):
@@ -334,4 +390,7 @@ class File(Strict):
     flags: dict[Name, Flag] = {}
     ends: tuple[Value, ...] = ()
     base_rates: tuple[BaseRate, ...] = ()
+    rival: tuple[Rival, ...] = ()
+    statements: dict[Name, Statement] = {}
+    accepts: Accepts = Accepts()
     not_modelled: dict[Whole, Text] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from sim.scenario.problems import COMMAND_LINE, NOTHING, KeyPath, Problem, ScenarioError, dotted, nearest
@@ -21,14 +22,31 @@ class Layer:
 
 @dataclass(frozen=True)
 class Source:
-    """The files behind a scenario: its own, then those laid over it. What is in none of them was changed by hand."""
+    """The files behind a scenario: its own, then those laid over it. What is in none of them was changed ``by`` hand.
+
+    ``settings`` are the files behind the settings of a run (study, then experiments) and ``overridden`` the keys that
+    the command line gave.
+    """
 
     layers: tuple[Layer, ...] = ()
+    by: str = COMMAND_LINE
+    settings: tuple[Layer, ...] = ()
+    overridden: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, *readings: Reading) -> Source:
         """Source of whole files, the scenario first."""
         return cls(tuple(Layer(r.file, r.data, r.lines) for r in readings))
+
+    @property
+    def stem(self) -> str | None:
+        """Name of the scenario's own file without folder and ending; None where there is no file."""
+        file = PurePath(self.layers[0].file) if self.layers else PurePath()
+        return file.stem if file.suffix in (".yaml", ".yml") else None
+
+    def names(self, section: str) -> tuple[str, ...]:
+        """Names in a section of the scenario's own file; none where there is no file."""
+        return tuple(map(str, self.layers[0].data.get(section, ()))) if self.layers else ()
 
     def rank(self, data: Any, path: KeyPath) -> int:
         """Number of the last file that gives the value at a path of the composed ``data``; their count if none does."""
@@ -46,7 +64,7 @@ class Source:
             path = path[:-1]
         rank = self.rank(data, path)
         if rank == len(self.layers):
-            return COMMAND_LINE, None
+            return self.by, None
         return self.layers[rank].file, self.layers[rank].lines.get(path)
 
     def changed(self, data: Any, path: KeyPath) -> str | None:
@@ -59,10 +77,23 @@ class Source:
             by = self.changed(data, (*path, key))
             if by is not None:
                 return by
+        first = look_up(self.layers[0].data, path)
+        if isinstance(value, Mapping) and isinstance(first, Mapping) and not set(first) <= set(value):
+            return self.by  # something was taken away
         rank = self.rank(data, path)
         if rank == 0 or (keys and isinstance(value, Mapping)):
             return None
-        return COMMAND_LINE if rank == len(self.layers) else self.layers[rank].file
+        return self.by if rank == len(self.layers) else self.layers[rank].file
+
+    def setting(self, key: str) -> str:
+        """Place of a setting such as ``run.seed``: command line, file and line, or nothing where none is known."""
+        if any(given == key or key.startswith(f"{given}.") for given in self.overridden):
+            return COMMAND_LINE
+        for layer in reversed(self.settings):
+            line = layer.lines.get(tuple(key.split(".")))
+            if line is not None:
+                return f"{layer.file}:{line}"
+        return ""
 
 
 def look_up(data: Any, path: KeyPath) -> Any:

@@ -11,7 +11,7 @@ from sim.scenario import laws, quantities, schema
 from sim.scenario.evidence import Ledger
 from sim.scenario.notation import FLAG, Notation
 from sim.scenario.problems import KeyPath
-from sim.scenario.scenario import Evidence, QuantityInfo, VariableInfo
+from sim.scenario.scenario import DatedValue, Evidence, QuantityInfo, VariableInfo
 
 
 @dataclass
@@ -34,10 +34,21 @@ class Values:
         if given.levels and (bounds or len(set(given.levels)) < len(given.levels) or len(given.levels) < 2):
             why = "levels are two or more different words, without min and max"
             faults.add((*path, "levels"), why, list(given.levels))
+        refused = False
         if not levels and given.min is None:
-            faults.add(path, "a number needs its bounds: give `min` (and `max`, unless it is open), or `levels`")
+            words = [entry.value for entry in given.start if isinstance(entry.value, str)]
+            word = next((word for word in words if not quantities.looks_like_one(word)), None)
+            if word is None:
+                faults.add(path, "a number needs its bounds: give `min` (and `max`, unless it is open), or `levels`")
+            else:
+                faults.add((*path, "start"), "neither yes nor no; other words need `levels`, and numbers `min`", word)
+                levels = FLAG
+            refused = True
         if given.min is not None and given.max is not None and given.min > given.max:
             faults.add((*path, "max"), f"the maximum lies below the minimum {given.min}")
+            refused = True
+        if refused:
+            self.notation.names.refused.add(name)
         lower, upper = (0, len(levels) - 1) if levels else (given.min or 0, given.max)
         for i, entry in enumerate(given.start):
             self.ledger.cite((*path, "start", i), entry.basis)
@@ -49,13 +60,32 @@ class Values:
             faults.add((*path, "start"), f"no value holds on as_of ({self.as_of}); give an earlier one")
         else:
             at, entry = (*path, "start", found[0]), found[1]
-            read = self.start(at, entry, levels, lower, upper)
+            read = None if refused else self.start(at, entry, levels, lower, upper)
             start = lower if read is None else read
             place, basis = (at, entry.basis) if entry.basis else (path, given.basis)
             form = "value" if entry.drawn is None else "drawn"
             rests = self.ledger.rest(place, basis, fixed=isinstance(read, int), at=(*at, form))
         self.notation.names.variables[name] = Variable(name, lower, upper, start, levels)
-        self.variables[name] = VariableInfo(name, given.meaning, levels, given.unit or "", flag, rests)
+        self.variables[name] = VariableInfo(
+            name, given.meaning, levels, given.unit or "", flag, rests, given.fades is not None, self.dated(path, given)
+        )
+
+    def dated(self, path: KeyPath, given: schema.Variable) -> tuple[DatedValue, ...]:
+        """Start values of a plain number at all dates, for people to compare; faults are told where one is used."""
+        made = []
+        for i, entry in enumerate(given.start):
+            at: KeyPath = (*path, "start", i, "value")
+            try:
+                value = None if entry.value is None or given.levels else int(quantities.number(entry.value))
+            except (ValueError, OverflowError):
+                value = None
+            basis, by = entry.basis or given.basis, self.notation.faults.changed(at)
+            if by is not None:
+                rests = Evidence("change", f"set by {by}")
+            else:
+                rests = Evidence(basis.kind, basis.why, basis.report) if basis is not None else Evidence("judgement")
+            made.append(DatedValue(entry.from_, value, rests))
+        return tuple(made)
 
     def start(
         self, path: KeyPath, entry: schema.Start, levels: tuple[str, ...], lower: int, upper: int | None
@@ -114,6 +144,8 @@ class Values:
         found = laws.quantity_law(self.notation, at, entry)
         law = found.law if found else Law("fixed", (1.0,))
         kind = found.kind if found else "number"
+        if found is None:
+            self.notation.names.refused.add(name)
         constant = law.family == "fixed"
         rests = self.ledger.rest(
             at, entry.basis, fixed=found is not None and constant, at=at if found is None else (*at, found.family)

@@ -95,7 +95,7 @@ def test_lines_are_remembered(folder: Path) -> None:
         ("scenario.inputs.a=0.1", ("inputs", "a"), 0.1),
         ("scenario.inputs.a.value=1 per 21 d", ("inputs", "a", "value"), "1 per 21 d"),
         ("scenario.flag=yes", ("flag",), "yes"),
-        ("+scenario.inputs.a.fixed=why not", ("inputs", "a", "fixed"), "why not"),
+        ("scenario.inputs.a.meaning=why not", ("inputs", "a", "meaning"), "why not"),
         ("scenario.day=2025-09-27", ("day",), "2025-09-27"),
     ],
 )

@@ -306,14 +306,14 @@ def test_other_changes_by_hand_need_no_basis() -> None:
 
 def test_a_wrong_change_names_the_command_line() -> None:
     for path, value, message in (
-        ("inputs/pace", "2 d", "mini.yaml:77: actions.usa.strikes.rate: 'pace' is a length of time"),
+        ("inputs/pace", "2 d", "command line: inputs.pace: the scenario has a rate (`0.05 per d`) here; write one"),
         ("state/talks/start", "opne", "command line: state.talks.start: no such level"),
         ("inputs/share/uniform", [3, 1], "command line: inputs.share.uniform: uniform(3.0, 1.0): low must not"),
         ("actions/ven.talks/while", "talk", "command line: actions.ven.talks.while: unknown name 'talk'"),
     ):
         with pytest.raises(ScenarioError) as caught:
             changed(path, value)
-        assert message.replace("77", str(line_of(MINI, "rate: pace\n"))) in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_an_experiment_lies_over_the_file() -> None:

@@ -71,9 +71,9 @@ def test_what_is_read(text: object, value: float, kind: str) -> None:
         ("nan", "not a number"),
         (math.nan, "too large"),
         (math.inf, "too large"),
-        (True, "a number with its unit"),
-        (None, "a number with its unit"),
-        ([1], "a number with its unit"),
+        (True, "a number, with its unit"),
+        (None, "a number, with its unit"),
+        ([1], "a number, with its unit"),
     ],
 )
 def test_what_is_refused(text: object, why: str) -> None:
