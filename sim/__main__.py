@@ -1,6 +1,7 @@
 """The command line: Hydra composes a configuration, one study runs.
 
-Exit codes: 0 done · 1 a check failed · 2 bad input · 3 could not finish · 130 or 143 stopped by a signal.
+Exit codes: 0 done · 1 a check failed · 2 bad input · 3 could not finish, or a job of a sweep failed · 130 or 143
+stopped by a signal.
 Help and version are answered here, before anything heavy is imported.
 """
 
@@ -10,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -22,8 +24,6 @@ DONE: Final = 0
 CHECK_FAILED: Final = 1
 BAD_INPUT: Final = 2
 NOT_FINISHED: Final = 3
-#: Lines of a message from Hydra that are worth reading.
-MOST_LINES: Final = 12
 
 HELP: Final = """\
 escalation: what reports of a crisis imply under openly stated assumptions.
@@ -46,12 +46,14 @@ Often changed
   run.seed=7                    other luck
   run.again=true                compute a complete run again and compare
   results=DIR                   where run folders go (./results)
-  -m run.seed=1,2,3             several runs, one after another
+  engine=reference              how histories are computed; executor=serial: where
+  -m KEY=1,2,3                  a sweep: several runs, with one index, table and figure
   --config-dir DIR              own scenarios in DIR/scenario/, own studies in DIR/study/
   --cfg job                     print the configuration and stop; --hydra-help for the rest
 
-The last line printed is the run folder: figures, summary.json, every simulated history.
-Exit codes: 0 done, 1 a check failed, 2 bad input, 3 could not finish, 130 or 143 stopped by a signal.
+The last line printed is the run folder (of a sweep: the folder of its index).
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 could not finish or a job of a sweep failed, 130 or 143 stopped
+by a signal.
 """
 
 
@@ -143,7 +145,7 @@ def _hydra() -> int:
     from yaml import YAMLError
 
     from sim.scenario import hydra_source
-    from sim.studies import experiments
+    from sim.studies import experiments, hydra_messages, sweep, sweeper
 
     try:
         conf, folder = _paths.conf_dir(), _paths.experiments_dir()
@@ -151,52 +153,96 @@ def _hydra() -> int:
         return _fail(str(error), NOT_FINISHED)
 
     experiments.install(folder)
+    asked = shlex.join(["escalation", *sys.argv[1:]])
     codes: list[int] = []
+    jobs: list[sweep.Job] = []
 
     def job(configuration: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
+        from omegaconf import OmegaConf
 
         found = HydraConfig.get()
-        # A job of a sweep is named by its own overrides, so that it can be run alone.
-        alone = found.mode is RunMode.RUN
-        command = shlex.join(["escalation", *(sys.argv[1:] if alone else found.overrides.task)])
-        codes.append(_job(configuration, command, hydra_source.source_of(found.runtime.choices), raising=wanted))
+        source = hydra_source.source_of(found.runtime.choices)
+        if found.mode is RunMode.RUN:
+            codes.append(_job(configuration, asked, source, raising=wanted))
+            return
+        # The jobs of a sweep are done once all of them could be composed. Each is named by its own overrides, so that
+        # it can be run alone.
+        overrides = list(found.overrides.task)
+        command = shlex.join(["escalation", *_options(sys.argv[1:]), *overrides])
+        plain: Any = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
+        jobs.append(sweep.Job(plain, sweeper.typed(overrides), command, source))
 
     application = hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)
     try:
+        hydra_messages.check(sys.argv[1:])
         application()
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         if wanted:
             raise
-        return _fail(_shortened(error), BAD_INPUT)
+        return _fail(hydra_messages.words(error), BAD_INPUT)
     except ValueError as error:
         if wanted:
             raise
-        return _fail(str(error), BAD_INPUT)
-    if len(codes) > 1:
-        return NOT_FINISHED if any(codes) else DONE
+        return _fail(hydra_messages.words(error), BAD_INPUT)
+    if len(jobs) == 1 and not _sweeps(sys.argv[1:]):
+        # An experiment that is a sweep, with one value given on the command line: a plain run.
+        return _job(jobs[0].configuration, asked, jobs[0].source, raising=wanted)
+    if jobs:
+        return _guarded(lambda: NOT_FINISHED if sweep.run(jobs, asked) else DONE, jobs[0].source, raising=wanted)
     return codes[0] if codes else DONE
 
 
+def _options(arguments: list[str]) -> list[str]:
+    """The options among the arguments, with their values, but for the one that asks for a sweep."""
+    from sim.studies.hydra_messages import FLAGS
+
+    options: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument.startswith("-") and not _sweeps([argument]):
+            options.append(argument)
+            if FLAGS.get(argument) is not None:
+                options.append(next(rest, ""))
+    return options
+
+
+def _sweeps(arguments: list[str]) -> bool:
+    return any(argument in ("-m", "--multirun") for argument in arguments)
+
+
 def _job(configuration: Any, command: str, source: Source, *, raising: bool) -> int:
-    """One study; its errors become messages and codes."""
+    """One study."""
+
+    def study() -> int:
+        from omegaconf import OmegaConf
+
+        from sim.studies import command as studies
+
+        plain: Any = configuration
+        if OmegaConf.is_config(configuration):
+            plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
+        return studies.run(plain, command, source)
+
+    return _guarded(study, source, raising=raising)
+
+
+def _guarded(work: Callable[[], int], source: Source, *, raising: bool) -> int:
+    """Do the work; its errors become messages and codes."""
     import traceback
 
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    from sim.studies import hydra_messages
     from sim.studies.settings import CheckError
 
     try:
-        plain = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
-        from sim.studies import command as study
-
-        return study.run(plain, command, source)  # type: ignore[arg-type]
+        return work()
     except BrokenPipeError:
         raise Unheard from None
     except (ValueError, OmegaConfBaseException) as error:
-        code, text = BAD_INPUT, str(error)
+        code, text = BAD_INPUT, hydra_messages.placed(error, source)
     except (RuntimeError, OSError, MemoryError) as error:
         code, text = NOT_FINISHED, str(error) or type(error).__name__
     except CheckError as error:
@@ -208,20 +254,6 @@ def _job(configuration: Any, command: str, source: Source, *, raising: bool) -> 
     if raising:
         traceback.print_exc()
     return _fail(text, code)
-
-
-def _shortened(error: BaseException) -> str:
-    """A message of Hydra's, with its cause, cut to what is worth reading."""
-    lines = str(error).strip().splitlines()
-    if error.__cause__ is not None and str(error.__cause__) not in str(error):
-        lines += str(error.__cause__).strip().splitlines()
-    kept = []
-    for line in lines:
-        if line.startswith("Config search path"):
-            break
-        if line.strip() and not line.strip().startswith(("full_key:", "object_type=", "See https:")):
-            kept.append(line.rstrip())
-    return "\n".join(kept[:MOST_LINES])
 
 
 def _fail(text: str, code: int) -> int:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.model.expressions import nearest
 from sim.studies.order import Order
-from sim.studies.settings import SettingError, read_settings
+from sim.studies.settings import SettingError, settings_of
 
 if TYPE_CHECKING:
     from sim.scenario.source import Source
 
 FORMAT: Final = 1
-KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run")
+KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run", "engine", "executor")
 #: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
-STUDIES: Final = ("forecast", "trace", "check", "describe", "new", "verify", "benchmark")
+STUDIES: Final = (
+    "forecast", "baseline", "tornado", "weigh", "trace", "check", "describe", "new", "verify", "random_models", "benchmark",
+)  # fmt: skip
 
 
 def run(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> int:
@@ -27,9 +30,17 @@ def run(configuration: Mapping[str, Any], command: str, source: Source | None = 
 
     Raises ValueError (a bad setting or scenario) or RuntimeError (could not finish).
     """
-    _check_keys(configuration)
+    module, order = prepared(configuration, command, source)
+    code: int = module.answer(order)
+    sys.stdout.flush()  # a closed pipe is better noticed here than while Python shuts down
+    return code
+
+
+def prepared(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> tuple[ModuleType, Order]:
+    """The module of the study of a configuration, and what it is asked. Raises SettingError for a bad setting."""
+    check_keys(configuration)
     study = configuration["study"]
-    order = Order(configuration, read_settings(configuration["run"]), source, command)
+    order = Order(configuration, settings_of(configuration), source, command)
     name = study.get("name") if isinstance(study, Mapping) else study
     if name not in STUDIES:
         known = ", ".join(STUDIES)
@@ -38,12 +49,11 @@ def run(configuration: Mapping[str, Any], command: str, source: Source | None = 
     for key in study:
         if key not in ("name", *module.SETTINGS):
             raise SettingError(f"study.{key}: study {name} has no such setting{nearest(str(key), module.SETTINGS)}")
-    code: int = module.answer(order)
-    sys.stdout.flush()  # a closed pipe is better noticed here than while Python shuts down
-    return code
+    return module, order
 
 
-def _check_keys(configuration: Mapping[str, Any]) -> None:
+def check_keys(configuration: Mapping[str, Any]) -> None:
+    """Refuse keys that are unknown or missing, a misspelt experiment among them. Raises SettingError."""
     for key in configuration:
         if key == "experiments":
             raise SettingError(

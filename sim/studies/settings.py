@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from sim.model.expressions import nearest
 from sim.runs.execute import EXECUTORS, Executor
@@ -17,6 +17,8 @@ MOST_INPUTS = 10**4
 #: With fewer, a 10-90 % range would be made up of noise.
 FEWEST_INPUTS = 20
 FEWEST_HISTORIES = 5
+#: Settings that are files of a group of the configuration: engine=NAME, executor=NAME.
+GROUPS: Final = {"engine": ENGINES, "executor": EXECUTORS}
 MOST_HISTORIES = 10**5
 
 
@@ -53,19 +55,44 @@ class Settings:
         _within(self.inputs, "run.inputs", FEWEST_INPUTS, MOST_INPUTS)
         _within(self.histories, "run.histories", FEWEST_HISTORIES, MOST_HISTORIES)
         _within(self.replication, "run.replication", 0, 2**62)
-        _one_of(self.engine, "run.engine", ENGINES)
-        _one_of(self.executor, "run.executor", EXECUTORS)
+        _one_of(self.engine, "engine", ENGINES)
+        _one_of(self.executor, "executor", EXECUTORS)
         if not isinstance(self.again, bool):
             raise SettingError(f"run.again: {self.again!r} is neither true nor false")
 
 
+def settings_of(configuration: Mapping[str, Any]) -> Settings:
+    """Settings from a composed configuration: its part ``run``, and the names in ``engine`` and ``executor``.
+
+    Raises SettingError as `read_settings` does.
+    """
+    run = configuration["run"]
+    if not isinstance(run, Mapping):
+        raise SettingError(f"run: {run!r}; its settings have names of their own, such as run.replications=20000")
+    for key in GROUPS:
+        if key in run:
+            raise SettingError(f"run.{key}: there is no such setting; {key}={run[key]} chooses it")
+    chosen = {key: _chosen(configuration[key], key) for key in GROUPS if key in configuration}
+    return read_settings({**run, **chosen})
+
+
+def _chosen(part: Any, group: str) -> Any:
+    """Name of the file chosen from a group; ``engine: {name: lockstep}`` and ``engine: lockstep`` mean the same."""
+    if not isinstance(part, Mapping):
+        return part
+    for key in part:
+        if key != "name":
+            raise SettingError(
+                f"{group}.{key}: there is no such setting; {group}=NAME chooses one, such as {group}={GROUPS[group][0]}"
+            )
+    return part.get("name")
+
+
 def read_settings(run: Mapping[str, Any]) -> Settings:
-    """Settings from the ``run`` part of a configuration.
+    """Settings by their names, as in the ``run`` part of a configuration; ``engine`` and ``executor`` by name, too.
 
     Raises SettingError for an unknown key or a value out of its range.
     """
-    if not isinstance(run, Mapping):
-        raise SettingError(f"run: {run!r}; its settings have names of their own, such as run.replications=20000")
     known = {field.name: field for field in fields(Settings)}
     for key in run:
         if key not in known:
