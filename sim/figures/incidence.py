@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.figures.dates import calendar, dates
 from sim.figures.style import (
     BLUE,
     GREY,
@@ -18,25 +17,33 @@ from sim.figures.style import (
     ORANGE,
     PERCENT,
     PURPLE,
-    SKY,
+    RANGE,
+    SMALL,
+    TINY,
     VERMILION,
+    headed,
     note,
+    plain,
     range_words,
     styled,
+    wrapped,
 )
-from sim.statistics.shown import MONTHS, words
+from sim.statistics.shown import words
 
 #: Panels drawn when nobody chooses.
-PANELS: Final = 6
+PANELS: Final = 12
 #: Marks of past cases: form and colour both differ.
 MARKS: Final = (("D", VERMILION), ("s", ORANGE), ("^", PURPLE), ("v", GREY))
-LINE: Final = 50
-#: Least distance of two date labels, as a share of the axis.
-LEAST_GAP: Final = 0.16
+#: Size of a panel in inches, and of a line of its sentence.
+WIDE, HIGH, LINE = 4.0, 1.95, 0.14
+WIDEST: Final = 13.2
 
 
 def chosen(summary: Mapping[str, Any], milestones: Sequence[str] | None = None) -> list[str]:
-    """Milestones to draw, in the summary's order: those asked for; else those with base rates, then the likeliest.
+    """Milestones to draw: those asked for; else the first that the public sees, those with base rates before others.
+
+    The choice rests on the scenario alone, never on how a run came out, so that runs can be laid side by side. It is
+    shown in the order of the scenario.
 
     Raises ValueError for an unknown name.
     """
@@ -45,10 +52,10 @@ def chosen(summary: Mapping[str, Any], milestones: Sequence[str] | None = None) 
     if unknown:
         raise ValueError(f"milestones {', '.join(unknown)}: unknown; choose from {', '.join(known)}")
     if milestones:
-        return list(milestones)
-    last = str(summary["until_days"])
-    based = {rate["milestone"] for rate in summary["base_rates"]}
-    order = sorted(known, key=lambda name: (name not in based, -known[name]["by"][last]["probability"]))
+        return list(dict.fromkeys(milestones))
+    based = summary.get("compared") or [rate["milestone"] for rate in summary["base_rates"]]
+    secret = summary.get("secret", ())
+    order = sorted(known, key=lambda name: (name not in based, name in secret))  # else the scenario's order stays
     return [name for name in known if name in order[:PANELS]]
 
 
@@ -58,34 +65,52 @@ def draw(summary: Mapping[str, Any], curves: Mapping[str, Any], milestones: Sequ
 
     ``curves`` are the columns milestone, day, probability, range_low and range_high.
 
-    Raises ValueError for an unknown milestone.
+    Raises ValueError for an unknown milestone, and where there is none.
     """
     names = chosen(summary, milestones)
-    columns = 2 if len(names) == 4 else min(len(names), 3)
+    if not names:
+        raise ValueError(f"{summary['scenario']}: no milestone to draw; the scenario has none")
+    columns = 2 if len(names) == 4 else min(len(names), 3 if len(names) <= 9 else 4)
     rows = -(-len(names) // columns)
+    width = min(max(WIDE * columns, 7.0), WIDEST)
+    sentences = [
+        wrapped(summary["sentences"]["milestones"].get(name, ""), (width / columns - 0.5) * TINY, 3) for name in names
+    ]
+    lines = max(sentence.count("\n") + 1 for sentence in sentences)
     labels = list(dict.fromkeys(_label(rate) for rate in summary["base_rates"] if rate["milestone"] in names))
-    foot = 0.55 + 0.2 * len(labels)
-    figure = Figure(figsize=(max(4.0 * columns, 7.0), 0.6 + 2.6 * rows + foot), layout="constrained")
-    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[2.6] * rows, foot])
+    panel, foot = HIGH + LINE * lines, 0.6 + 0.2 * len(labels)
+    figure = Figure(figsize=(width, 0.8 + panel * rows + foot), layout="constrained")
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[panel] * rows, foot])
     axes: list[Axes] = []
-    for place, name in enumerate(names):
+    for place, (name, sentence) in enumerate(zip(names, sentences, strict=True)):
         first = axes[0] if axes else None
         ax = figure.add_subplot(grid[place // columns, place % columns], sharex=first, sharey=first)
         axes.append(ax)
         _panel(ax, summary, curves, name, labels)
+        ax.set_title(plain(words(name)), pad=8 + 10.5 * lines)
+        at: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        ax.annotate(sentence, (0, 1), (0, 4 + 10.5 * lines), fontsize=8, color=GREY, va="top", **at)
         ax.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= len(names))
-    axes[0].set_ylim(0, None)
-    axes[0].yaxis.set_major_formatter(PERCENT)
-    figure.suptitle(f"{summary['title']}: how soon", x=0.005, ha="left", fontsize=13, fontweight="bold")
-    _foot(figure.add_subplot(grid[rows, :]), summary, labels)
+    _height(axes[0], summary, curves, names)
+    headed(figure, f"{summary['title']}: how soon")
+    _foot(figure.add_subplot(grid[rows, :]), summary, labels, width)
     return figure
 
 
+def _height(ax: Axes, summary: Mapping[str, Any], curves: Mapping[str, Any], names: Sequence[str]) -> None:
+    """One scale for all panels, which does not magnify what hardly ever happens."""
+    shown = np.isin(np.asarray(curves["milestone"]), names)
+    rates = [max(rate["by"].values()) for rate in summary["base_rates"] if rate["milestone"] in names]
+    top = max([*np.asarray(curves["range_high"])[shown].tolist(), *rates, 0.095])
+    ax.set_ylim(0, min(1.05 * top, 1.0) if top < 1 else 1.03)
+    ax.yaxis.set_major_formatter(PERCENT)
+
+
 def _label(rate: Mapping[str, Any]) -> str:
-    return f"{rate['label']} (n = {rate['n']})"
+    return f"{plain(rate['label'])} (n = {rate['n']})"
 
 
-def _foot(ax: Axes, summary: Mapping[str, Any], labels: Sequence[str]) -> None:
+def _foot(ax: Axes, summary: Mapping[str, Any], labels: Sequence[str], width: float) -> None:
     """What the marks mean and what made the figure."""
     ax.set_axis_off()
     for place, label in enumerate(labels):
@@ -93,47 +118,25 @@ def _foot(ax: Axes, summary: Mapping[str, Any], labels: Sequence[str]) -> None:
         shape: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": colour, "markeredgecolor": INK}
         ax.plot([], [], label=f"past cases: {label}", **shape)
     if labels:
-        ax.legend(loc="upper left", frameon=False, fontsize=8.5, borderaxespad=0, borderpad=0, handletextpad=0.3)
+        ax.legend(loc="upper left", frameon=False, fontsize=SMALL, borderaxespad=0, borderpad=0, handletextpad=0.3)
     meaning = f"Line: chance that it has happened by the end of that day. Band: {range_words(summary)}."
-    ax.text(0, 0, note(summary, meaning), transform=ax.transAxes, va="bottom", fontsize=8.5)
+    ax.text(0, 0, note(summary, meaning, width - 0.6), transform=ax.transAxes, va="bottom", fontsize=SMALL)
 
 
 def _panel(ax: Axes, summary: Mapping[str, Any], curves: Mapping[str, Any], name: str, labels: Sequence[str]) -> None:
     mine = np.asarray(curves["milestone"]) == name
-    start = datetime.date.fromisoformat(summary["as_of"])
-    dates = [start + datetime.timedelta(days=int(day)) for day in np.asarray(curves["day"])[mine]]
+    when: Any = dates(summary, np.asarray(curves["day"])[mine].tolist())
     low, high = np.asarray(curves["range_low"])[mine], np.asarray(curves["range_high"])[mine]
-    ax.fill_between(dates, low, high, color=SKY, alpha=0.45, linewidth=0)  # type: ignore[arg-type]
-    ax.plot(dates, np.asarray(curves["probability"])[mine], color=BLUE, linewidth=1.8)  # type: ignore[arg-type]
+    if summary["inputs"]:
+        ax.fill_between(when, low, high, **RANGE)
+    ax.plot(when, np.asarray(curves["probability"])[mine], color=BLUE, linewidth=1.8)
+    last = max(int(day) for day in summary["days"])
     for rate in summary["base_rates"]:
         if rate["milestone"] == name:
             marker, colour = MARKS[labels.index(_label(rate)) % len(MARKS)]
-            days = [start + datetime.timedelta(days=float(day)) for day in rate["by"]]
-            shares = list(rate["by"].values())
-            ax.plot(
-                days,  # type: ignore[arg-type]
-                shares,
-                linestyle="none",
-                marker=marker,
-                color=colour,
-                markeredgecolor=INK,
-                markeredgewidth=0.7,
-                markersize=6.5,
-                clip_on=False,
-                zorder=5,
-            )
-    sentence = textwrap.shorten(summary["sentences"]["milestones"].get(name, ""), LINE, placeholder=" …")
-    ax.set_title(words(name), pad=16)
-    ax.annotate(sentence, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8, color=GREY)
-    ticks = [start + datetime.timedelta(days=day) for day in spaced([int(day) for day in summary["days"]])]
-    ax.set_xticks(ticks, [f"{tick.day} {MONTHS[tick.month - 1]}\n{tick.year}" for tick in ticks])  # type: ignore[arg-type]
-    ax.set_xlim(start, ticks[-1])  # type: ignore[arg-type]
-
-
-def spaced(days: Sequence[int]) -> list[int]:
-    """The last day and those before it whose labels do not run into one another."""
-    kept = [days[-1]]
-    for day in reversed(days[:-1]):
-        if kept[-1] - day >= LEAST_GAP * days[-1] and day >= LEAST_GAP / 2 * days[-1]:
-            kept.append(day)
-    return kept[::-1]
+            by = {float(day): share for day, share in rate["by"].items() if float(day) <= last}
+            days: Any = dates(summary, [round(day) for day in by])
+            mark: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 6.5}
+            edge: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 0.7, "clip_on": False, "zorder": 5}
+            ax.plot(days, list(by.values()), linestyle="none", **mark, **edge)
+    calendar(ax, summary)

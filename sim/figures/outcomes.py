@@ -2,59 +2,71 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.figures.style import BLUE, GREY, INK, PERCENT, SKY, note, range_words, styled
+from sim.figures.style import (
+    BLUE,
+    ERROR,
+    ERROR_WORDS,
+    RANGE,
+    footed,
+    headed,
+    range_words,
+    row_height,
+    styled,
+    told,
+)
 from sim.statistics.shown import date_words, percent, with_range, words
 
-#: Characters in a line of an outcome's sentence, and lines shown.
-LINE: Final = 46
-LINES: Final = 3
+WIDTH: Final = 12.0
+#: Width of the column of sentences in inches, and least height of a row.
+COLUMN: Final = 3.2
+ROW: Final = 0.56
 #: Up to here on the axis a label fits beside a bar.
 ROOM: Final = 0.62
 
 
 @styled
 def draw(summary: Mapping[str, Any]) -> Figure:
-    """Figure of the outcomes: bars, their sampling error (dark end of the bar) and the range over the inputs (line)."""
+    """Figure of the outcomes: bars, their sampling error (line with caps) and the range over the inputs (band)."""
     days, names = summary["days"], list(summary["outcomes"])
-    figure = Figure(figsize=(12.0, 1.5 + 0.58 * len(names)), layout="constrained")
-    widths = [1.35, *[1.0] * len(days)]
-    first, *axes = figure.subplots(1, len(days) + 1, sharey=True, squeeze=False, width_ratios=widths)[0]
-    _sentences(first, names, summary["sentences"]["outcomes"])
+    sentences = [summary["sentences"]["outcomes"].get(name, "") for name in names]
+    height = row_height(sentences, COLUMN, ROW)
+    figure = Figure(figsize=(WIDTH, 1.5 + height * len(names)), layout="constrained")
+    panel = (WIDTH - COLUMN) / len(days)
+    first, *axes = figure.subplots(
+        1, len(days) + 1, sharey=True, squeeze=False, width_ratios=[COLUMN, *[panel] * len(days)]
+    )[0]
+    told(first, [(words(name), sentence) for name, sentence in zip(names, sentences, strict=True)], COLUMN, height)
     for ax, (day, date) in zip(axes, days.items(), strict=True):
-        _panel(ax, [summary["outcomes_by"][day][name] for name in names], ranged=summary["inputs"] > 0)
-        ax.set_title(f"on {date_words(date)} ({day} days)")
-    figure.suptitle(f"{summary['title']}: where it stands", x=0.005, ha="left", fontsize=13, fontweight="bold")
-    meaning = f"Bar: chance; its dark end: 95 % sampling error. Line: {range_words(summary)}."
-    figure.supxlabel(note(summary, meaning), x=0.005, ha="left", fontsize=8.5)
+        _panel(
+            ax,
+            [summary["outcomes_by"][day][name] for name in names],
+            ranged=summary["inputs"] > 0,
+            narrow=len(days) > 3,
+        )
+        ax.set_title(f"on {date_words(date)} ({day} day{'' if day == '1' else 's'})")
+    headed(figure, f"{summary['title']}: where it stands")
+    footed(figure, summary, f"Bar: chance. Black line with caps: {ERROR_WORDS}. Band: {range_words(summary)}.")
     return figure
 
 
-def _sentences(ax: Axes, names: Sequence[str], sentences: Mapping[str, str]) -> None:
-    """Names of the outcomes with the sentence that tells each."""
-    ax.set_axis_off()
-    ax.set_xlim(0, 1)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    for place, name in enumerate(names):
-        lines = textwrap.wrap(sentences.get(name, ""), LINE)
-        if len(lines) > LINES:
-            lines = [*lines[: LINES - 1], textwrap.shorten(" ".join(lines[LINES - 1 :]), LINE, placeholder=" …")]
-        ax.text(0, place - 0.36, words(name), va="top", fontsize=10, fontweight="bold")
-        ax.text(0, place - 0.06, "\n".join(lines), va="top", fontsize=7.5, color=GREY, linespacing=1.05)
-
-
-def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool) -> None:
+def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool, narrow: bool) -> None:
     places = range(len(five))
-    ax.barh(places, [f["probability"] for f in five], height=0.5, color=SKY)
-    ax.barh(places, [f["high"] - f["low"] for f in five], left=[f["low"] for f in five], height=0.5, color=BLUE)
+    shares = [f["probability"] for f in five]
     if ranged:
-        ax.hlines(places, [f["range_low"] for f in five], [f["range_high"] for f in five], color=INK, linewidth=1.6)
+        low, high = [f["range_low"] for f in five], [f["range_high"] for f in five]
+        across = [b - a for a, b in zip(low, high, strict=True)]
+        ax.barh(places, across, left=low, height=0.6, **RANGE)
+    ax.barh(places, shares, height=0.26, color=BLUE)
+    # Rounding can leave an end of the interval a hair on the wrong side of the point.
+    below = [max(f["probability"] - f["low"], 0.0) for f in five]
+    above = [max(f["high"] - f["probability"], 0.0) for f in five]
+    ax.errorbar(shares, places, xerr=[below, above], **ERROR)
     for place, f in zip(places, five, strict=True):
         shown = (f["probability"], f["range_low"], f["range_high"])
         label = with_range(*shown) if ranged else percent(shown[0])
@@ -63,7 +75,7 @@ def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool) -> No
         beside = end < ROOM
         ax.annotate(
             label,
-            (end, place if beside else place - 0.28),
+            (end, place if beside else place - (0.3 if ranged else 0.14)),
             (5 if beside else 0, 0),
             textcoords="offset points",
             ha="left" if beside else "right",
@@ -71,7 +83,10 @@ def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool) -> No
             fontsize=8.5,
         )
     ax.set_xlim(0, 1)
-    ax.xaxis.set_major_formatter(PERCENT)
-    ax.set_xticks((0.0, 0.25, 0.5, 0.75))  # a label at 100 % would run into the next panel
+    # The sign stands at the last number only, and inside the panel, so that it does not run into the next one.
+    ax.set_xticks(
+        (0.0, 0.25, 0.5, 0.75, 1.0), ("0", "", "50", "", "100 %") if narrow else ("0", "25", "50", "75", "100 %")
+    )
+    ax.get_xticklabels()[-1].set_horizontalalignment("right")
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0, labelleft=False)

@@ -1,20 +1,30 @@
-"""How all figures look, and how they are saved: same bytes for same numbers, no state kept between them."""
+"""How all figures look, and how they are saved: same bytes for same numbers, no state kept between them.
+
+Three things are never confused, and each always has the same look and words: the *range over the inputs* (a sky-blue
+band, :func:`range_words`), the *spread of the histories* (bands of orange, ``SPREAD_WORDS``) and the *sampling error*
+(a thin black line with caps, ``ERROR_WORDS``). A chance is blue.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from sim.runs.store import write_whole
-from sim.statistics.shown import date_words
+from sim.statistics.shown import date_words, plural
 
 #: Colours that colour-blind readers can tell apart (Okabe and Ito, 2008).
 BLUE: Final = "#0072B2"
@@ -26,6 +36,18 @@ PURPLE: Final = "#CC79A7"
 INK: Final = "#222222"
 GREY: Final = "#767676"
 PALE: Final = "#D9D9D9"
+
+#: The range over the inputs as an area, in every figure that shows one.
+RANGE: Final[dict[str, Any]] = {"color": SKY, "alpha": 0.45, "linewidth": 0}
+#: Sampling error, in every figure that shows it.
+ERROR: Final[dict[str, Any]] = {"fmt": "none", "ecolor": INK, "elinewidth": 0.9, "capsize": 2.4, "capthick": 0.9}
+ERROR_WORDS: Final = "95 % sampling error"
+#: Spread of the histories: the outer band, the inner band and the line of the median.
+SPREAD: Final = ("#FBE8C3", "#F2C368", "#8A5A00")
+SPREAD_WORDS: Final = (
+    "spread of the histories, each with inputs and luck of its own: on any day at least half of them lie in the dark "
+    "band and 90 % in the pale one; line: median"
+)
 
 STYLE: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
@@ -52,6 +74,11 @@ STYLE: Final[dict[str, Any]] = {
     "text.parse_math": False,
 }
 PERCENT: Final = FuncFormatter(lambda share, _: f"{100 * share:.0f} %")
+#: Smallest type: sentences under a name, and the lines at the foot.
+SMALL: Final = 8.5
+#: Characters of small type to an inch of width, on the safe side; of the sentences in a column so many times as many.
+PER_INCH: Final = 15.0
+TINY: Final = 1.1
 
 P = ParamSpec("P")
 
@@ -67,10 +94,14 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def settings() -> AbstractContextManager[None]:
+@contextmanager
+def settings() -> Iterator[None]:
     """Our settings for the length of a with block, over Matplotlib's own and not the user's."""
     ours: Any = {**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}
-    return matplotlib.rc_context(ours)
+    with matplotlib.rc_context(ours), warnings.catch_warnings():
+        # A script that our font lacks is drawn as boxes: other fonts would differ from machine to machine.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+        yield
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -82,27 +113,82 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         if engine is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
-        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata=metadata)
+        # The canvases themselves: ``savefig`` would draw once more before each of them, for a layout that is there.
+        svg, png, dots = io.BytesIO(), io.BytesIO(), figure.dpi
+        raster: Any = FigureCanvasAgg(figure)
+        raster.print_png(png, metadata={"Software": None})
+        vector: Any = FigureCanvasSVG(figure)
+        vector.print_svg(svg, metadata={"Date": None, "Creator": None})
+        figure.set_dpi(dots)  # writing SVG sets it to 72
+        for kind, buffer in (("svg", svg), ("png", png)):
             path = folder / f"{name}.{kind}"
             write_whole(path, buffer.getvalue())
             paths.append(path)
     return paths
 
 
-def note(summary: Mapping[str, Any], meaning: str) -> str:
-    """The lines under a figure: what its marks mean, and what made it."""
+def plain(text: str) -> str:
+    """Text without line ends and characters that control the terminal or the direction of writing."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def wrapped(text: str, width: float, lines: int = 0) -> str:
+    """Small type broken to fit a width in inches; cut after so many ``lines``, where a number is given."""
+    per_line = max(int(width * PER_INCH), 12)
+    if not lines:
+        return textwrap.fill(plain(text), per_line)
+    return textwrap.fill(plain(text), per_line, max_lines=lines, placeholder=" …")
+
+
+def headed(figure: Figure, title: str) -> None:
+    """The title over a figure, at the left."""
+    text = textwrap.fill(plain(title), int(figure.get_figwidth() * 8.6))
+    figure.suptitle(text, x=0.005, ha="left", fontsize=13, fontweight="bold")
+
+
+def footed(figure: Figure, summary: Mapping[str, Any], meaning: str) -> None:
+    """The lines under a figure, see :func:`note`."""
+    figure.supxlabel(note(summary, meaning, figure.get_figwidth()), x=0.005, ha="left", fontsize=SMALL)
+
+
+def note(summary: Mapping[str, Any], meaning: str, width: float = 11.0) -> str:
+    """What the marks of a figure mean, and what made it, broken to a width in inches."""
     made = (
-        f"{summary['replications']:,} simulated histories, seed {summary['seed']}, as of "
-        f"{date_words(summary['as_of'])}. Chances under assumptions, most of them judgements."
+        f"{histories(summary['replications'])}, seed {summary['seed']}, as of {date_words(summary['as_of'])}. "
+        "Chances under assumptions, most of them judgements."
     )
-    return f"{meaning}\n{made}"
+    return f"{wrapped(meaning, width)}\n{wrapped(made, width)}"
+
+
+def histories(count: int) -> str:
+    """A number of simulated histories in words."""
+    return plural(count, "simulated history")
 
 
 def range_words(summary: Mapping[str, Any]) -> str:
     """What the range over the inputs is, in a few words."""
     if not summary["inputs"]:
         return "none, as no input is uncertain"
-    draws, histories = summary["inputs"], summary["histories"]
-    return f"10–90 % range over the inputs ({draws:,} draws with {histories:,} histories each)"
+    draws, each = summary["inputs"], summary["histories"]
+    return f"10–90 % range over the inputs ({draws:,} draws with {each:,} histories each)"
+
+
+def told(ax: Axes, rows: Sequence[tuple[str, str]], width: float, height: float) -> None:
+    """Names with a sentence each, one over another, beside the rows of a figure.
+
+    ``width`` of the column and ``height`` of a row are in inches.
+    """
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    for place, (name, sentence) in enumerate(rows):
+        top = place - 0.5 + 0.06 / height
+        ax.text(0, top, wrapped(name, width * 0.82, 1), va="top", fontsize=10, fontweight="bold")
+        below = wrapped(sentence, width * TINY)
+        ax.text(0, top + 0.17 / height, below, va="top", fontsize=7.5, color=GREY, linespacing=1.05)
+
+
+def row_height(sentences: Sequence[str], width: float, least: float) -> float:
+    """Inches that a row of :func:`told` needs so that no sentence is cut."""
+    lines = max((wrapped(sentence, width * TINY).count("\n") + 1 for sentence in sentences if sentence), default=0)
+    return max(least, 0.32 + 0.125 * lines)

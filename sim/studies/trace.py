@@ -1,33 +1,39 @@
-"""One simulated history told as a dated timeline, replayed by the reference engine."""
+"""One simulated history told as a dated timeline and drawn, replayed by the reference engine."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sim.engines.interface import RAN_AWAY, Plan, Rows
 from sim.engines.reference import Event, simulate
 from sim.model.compiled import Model
+from sim.model.expressions import Name, evaluate_scalar
 from sim.runs import store
 from sim.runs.columns import flags, outcome
 from sim.statistics.shown import date_words, words
+from sim.studies.counted import RUNG
 from sim.studies.forecast import identity_of, task_of
-from sim.studies.order import Order, say_folder
+from sim.studies.order import Order, say_folder, yes_or_no
 from sim.studies.settings import Settings
+from sim.studies.summary import days_shown
 
 if TYPE_CHECKING:
     from sim.runs.plan import Task
-    from sim.scenario.scenario import Scenario
+    from sim.scenario.quantities import Kind
+    from sim.scenario.scenario import QuantityInfo, Scenario
 
 STUDY: Final = "trace"
-SETTINGS: Final = ()
-#: Actions of this actor only let what has been counted fade; they are no news.
+SETTINGS: Final = ("figures",)
+#: Actions of this actor only let what has been counted fade; they are no news, and are told in one line.
 FADING: Final = "fading."
 
 
@@ -36,7 +42,7 @@ class Line:
     """What happened: at ``time`` (days after the start), or ``count`` times from then to ``last``.
 
     ``says`` is empty for what only fades. ``changes`` are (column, old, new); ``reached`` the milestones that were
-    reached with it.
+    reached with it; ``actor`` who did it.
     """
 
     time: float
@@ -45,20 +51,29 @@ class Line:
     reached: tuple[str, ...] = ()
     count: int = 1
     last: float = 0.0
+    actor: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """A replayed history: the model, its one row, and the lines of its timeline."""
+    """A replayed history: the model, its one row, and the lines of its timeline.
+
+    ``events`` are the lines before repetitions were merged. ``steps`` are pairs of time and number of the rung from
+    then on; ``faded`` says how often one of a count was forgotten.
+    """
 
     model: Model
     rows: Rows
     lines: tuple[Line, ...]
+    events: tuple[Line, ...] = ()
+    steps: tuple[tuple[float, int], ...] = ()
+    faded: Mapping[str, int] = field(default_factory=dict)
 
 
 def answer(order: Order) -> int:
     """Tell one history of the scenario of an order."""
-    lines, folder = write(order.scenario(), order.settings, order.results)
+    figures = yes_or_no(order.study.get("figures", True), "study.figures")
+    lines, folder = write(order.scenario(), order.settings, order.results, figures=figures)
     print("\n".join(lines))
     print()
     say_folder(folder)
@@ -80,8 +95,33 @@ def replay(scenario: Scenario, task: Task, number: int) -> History:
         last = place + 1 == len(heard) or heard[place + 1].time != event.time
         changes = tuple(change for change in event.changes if change[1] != change[2])
         news = tuple(reached.get(event.time, ())) if last else ()
-        lines.append(Line(event.time, _sentence(scenario, model, event), changes, news, 1, event.time))
-    return History(model, rows, tuple(merged(lines)))
+        actor = model.rows[event.row].name.partition(".")[0]
+        lines.append(Line(event.time, _sentence(scenario, model, event), changes, news, 1, event.time, actor))
+    faded = Counter(row.removeprefix(FADING) for e in heard if (row := model.rows[e.row].name).startswith(FADING))
+    told = tuple(line for line in lines if line.says or line.reached)
+    return History(model, rows, tuple(merged(lines)), told, _steps(task, rows, heard), faded)
+
+
+def _steps(task: Task, rows: Rows, heard: Sequence[Event]) -> tuple[tuple[float, int], ...]:
+    """The rung at the start, and from each time on at which it changed."""
+    programs = [watched.program for watched in task.watched if watched.name == RUNG]
+    if not programs:
+        return ()
+    state, milestones = rows.start[:, 0].tolist(), rows.milestones[:, 0].tolist()
+
+    def rung(time: float) -> int:
+        return int(evaluate_scalar(programs[0], [*map(float, state), *(float(first <= time) for first in milestones)]))
+
+    steps = [(0.0, rung(0.0))]
+    for event in heard:
+        for column, _, new in event.changes:
+            state[column] = new
+        now = rung(event.time)
+        if now != steps[-1][1]:
+            # Of several changes at one instant only the last one can be seen.
+            steps = [step for step in steps if step[0] < event.time or step[0] == 0.0]
+            steps.append((event.time, now))
+    return tuple(steps)
 
 
 def merged(lines: Iterable[Line]) -> list[Line]:
@@ -124,11 +164,47 @@ def tell(scenario: Scenario, history: History, number: int, seed: int) -> list[s
         changes = "; ".join(_change(scenario, model, *change) for change in line.changes)
         text.append(f"{when:>11}  {line.says or 'time passes'}{often}{f' ({changes})' if changes else ''}")
         text += [f"{'':>11}  → {words(name)}: {milestones.get(name, '')}" for name in line.reached]
-    return [*text, "", *_end(scenario, model, rows)]
+    return [*text, *_faded(scenario, history.faded), "", *_end(scenario, model, rows)]
 
 
-def write(scenario: Scenario, settings: Settings, results: Path) -> tuple[list[str], Path]:
-    """Tell history number ``settings.replication`` and keep the text; returns its lines and the folder it lies in."""
+def picture(scenario: Scenario, history: History, number: int, seed: int) -> dict[str, Any]:
+    """The history as plain data for its figure."""
+    until = int(scenario.until)
+    lanes = [
+        {
+            "label": actor.label,
+            "events": [
+                {"time": line.time, "says": line.says or "time passes", "reached": list(line.reached)}
+                for line in history.events
+                if line.actor == name
+            ],
+        }
+        for name, actor in scenario.actors.items()
+    ]
+    # What holds at the start, or comes about as something fades, is nobody's doing.
+    nobody = [line for line in history.events if line.actor not in scenario.actors]
+    events = [{"time": line.time, "says": line.says or "time passes", "reached": list(line.reached)} for line in nobody]
+    return {
+        "title": scenario.title,
+        "as_of": scenario.as_of.isoformat(),
+        "until_days": until,
+        "days": {str(day): scenario.date(day).isoformat() for day in days_shown(scenario.horizons, until)},
+        "seed": seed,
+        "replication": number,
+        "end": min(float(history.rows.end[0]), float(until)),
+        "outcome": " ".join(_end(scenario, history.model, history.rows)),
+        "rungs": list(scenario.rungs),
+        "steps": list(history.steps),
+        "lanes": [*lanes, {"label": "", "events": events}],
+        "faded": " ".join(_faded(scenario, history.faded)),
+    }
+
+
+def write(scenario: Scenario, settings: Settings, results: Path, *, figures: bool = True) -> tuple[list[str], Path]:
+    """Tell history number ``settings.replication`` and keep the text, and beside it the timeline as a figure.
+
+    Returns the lines of the text and the folder it lies in.
+    """
     task = task_of(scenario, settings)
     history = replay(scenario, task, settings.replication)
     lines = tell(scenario, history, settings.replication, settings.seed)
@@ -144,6 +220,12 @@ def write(scenario: Scenario, settings: Settings, results: Path) -> tuple[list[s
         "complete": True,
     }
     store.write_whole(folder / f"history-{settings.replication}.txt", ("\n".join(lines) + "\n").encode())
+    if figures:
+        from sim.figures import timeline
+        from sim.figures.style import save
+
+        drawn = timeline.draw(picture(scenario, history, settings.replication, settings.seed))
+        save(drawn, folder, f"history-{settings.replication}")
     store.write_json(folder / "manifest.json", manifest)
     return lines, folder
 
@@ -186,17 +268,74 @@ def _word(scenario: Scenario, name: str, value: int) -> str:
 
 
 def _drawn(scenario: Scenario, model: Model, rows: Rows) -> list[str]:
-    """Hidden starts and inputs of the history."""
+    """Hidden starts and inputs of the history, with what they mean and where they mostly lie."""
     fixed = {v.name for v in scenario.spec.variables if isinstance(v.start, int)}
-    text = [
-        f"{words(name)}: {_word(scenario, name, int(rows.start[i, 0]))}"
-        for i, name in enumerate(model.variables)
-        if name not in fixed
-    ]
-    kinds = {quantity.name: quantity.kind for quantity in scenario.inputs}
+    text = []
+    for i, name in enumerate(model.variables):
+        if name not in fixed:
+            info = scenario.variables.get(name)
+            meaning = f" – {info.meaning}" if info is not None else ""
+            text.append(f"{words(name)}: {_word(scenario, name, int(rows.start[i, 0]))}{meaning}")
+    known = {quantity.name: quantity for quantity in scenario.inputs}
+    readers = _readers(scenario)
     for i, name in enumerate(model.inputs):
-        unit = kinds.get(name, "")
-        text.append(f"{words(name)}: {rows.inputs[i, 0]:.3g}{f' {unit}' if unit in ('days', 'per day') else ''}")
+        text.append(f"{words(name)}: {_input(known.get(name), float(rows.inputs[i, 0]), readers.get(name, ()))}")
+    return text
+
+
+def _input(info: QuantityInfo | None, value: float, readers: Sequence[str]) -> str:
+    """The value of an input with its unit, where it mostly lies, and what it means or what it is used for."""
+    if info is None:
+        return _digits(value)
+    low, high = info.law.quantile(np.array([0.1, 0.9])).tolist()
+    more = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
+    means = info.meaning or (f"used in “{readers[0]}”{more}" if readers else "")
+    shown = f"{_amount(value, info.kind)} (10–90 %: {_amount(low, info.kind)} to {_amount(high, info.kind)})"
+    return f"{shown} – {means}" if means else shown
+
+
+def _amount(value: float, kind: Kind) -> str:
+    """A number with its unit; what happens less than once a day by the days between two."""
+    if kind == "per day":
+        return f"1 per {_digits(1 / value)} days" if 0 < value < 1 else f"{_digits(value)} per day"
+    return f"{_digits(value)} days" if kind == "days" else _digits(value)
+
+
+def _digits(value: float) -> str:
+    """Three digits that count, without a power of ten for what is large."""
+    return f"{float(f'{value:.3g}'):,.12g}"
+
+
+def _readers(scenario: Scenario) -> dict[str, tuple[str, ...]]:
+    """Name of an input -> sentences of the actions that use it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for action in scenario.spec.actions:
+        info = scenario.actions.get(action.name)
+        says = info.says if info is not None else words(action.name.replace(".", ": "))
+        for name in dict.fromkeys(_names(action)):
+            found[name] = (*found.get(name, ()), says)
+    return found
+
+
+def _names(thing: Any) -> Iterator[str]:
+    """Names read anywhere within the parts of an action."""
+    if isinstance(thing, Name):
+        yield thing.name
+    elif isinstance(thing, tuple):
+        for part in thing:
+            yield from _names(part)
+    elif dataclasses.is_dataclass(thing):
+        for part in dataclasses.fields(thing):
+            yield from _names(getattr(thing, part.name))
+
+
+def _faded(scenario: Scenario, faded: Mapping[str, int]) -> list[str]:
+    """What is left out of the timeline, in one line for each count that fades."""
+    text = []
+    for name, count in faded.items():
+        info = scenario.variables.get(name)
+        meaning = f" ({info.meaning})" if info is not None else ""
+        text.append(f"Not told: {words(name)}{meaning} faded by one, {count} time{'' if count == 1 else 's'}.")
     return text
 
 

@@ -1,5 +1,6 @@
 """A traced history is the one that the forecast counted, told in the scenario's words."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from sim.runs.plan import Part, Task, simulate_part
 from sim.scenario.scenario import Scenario
+from sim.studies.forecast import task_of
 from sim.studies.settings import Settings
-from sim.studies.trace import Line, merged, replay, tell, write
+from sim.studies.trace import Line, merged, picture, replay, tell, write
 from tests.runs import small
 
 
@@ -61,9 +63,13 @@ def test_the_timeline_speaks_in_dates_sentences_and_words(scenario: Scenario, ta
     number = with_a_strike(task)
     text = "\n".join(tell(scenario, replay(scenario, task, number), number, 1))
     assert text.startswith(f"A small crisis: simulated history {number} of seed 1, from 17 Nov 2025\n")
-    assert "goal: bargain" in text or "goal: force" in text
-    assert "pace: " in text
-    assert " per day" in text
+    assert "goal: bargain – what North wants" in text or "goal: force – what North wants" in text
+    assert re.search(
+        r"^  pace: 1 per [\d.,]+ days \(10–90 %: 1 per 133 days to 1 per 12 days\) – used in “North pushes”$",
+        text,
+        re.M,
+    )
+    assert re.search(r"^  force x: [\d.]+ \(10–90 %: 1\.65 to 2\.85\) – used in “North pushes”$", text, re.M)
     assert "North pushes: a step further" in text
     assert "North strikes (struck: no → yes; shots: 0 → 1)" in text
     assert "→ strike: North has struck" in text
@@ -100,3 +106,44 @@ def test_the_text_is_kept(scenario: Scenario, tmp_path: Path) -> None:
     lines, folder = write(scenario, Settings(replication=5), tmp_path)
     assert folder.parent == tmp_path / "small"
     assert (folder / "history-5.txt").read_text(encoding="utf-8").splitlines() == lines
+    assert not (folder / "history-6.svg").exists()
+
+
+def test_the_timeline_lies_beside_the_text_unless_unwanted(scenario: Scenario, tmp_path: Path) -> None:
+    _, folder = write(scenario, Settings(replication=5), tmp_path)
+    assert {path.name for path in folder.glob("history-*")} == {"history-5.txt", "history-5.svg", "history-5.png"}
+    write(scenario, Settings(replication=6), tmp_path, figures=False)
+    assert [path.name for path in folder.glob("history-6*")] == ["history-6.txt"]
+
+
+def test_a_picture_holds_every_event_with_its_actor(scenario: Scenario, task: Task) -> None:
+    number = with_a_strike(task)
+    history = replay(scenario, task, number)
+    data = picture(scenario, history, number, 1)
+    lanes = {lane["label"]: lane["events"] for lane in data["lanes"]}
+    assert sum(map(len, lanes.values())) == history.rows.events[0]
+    assert any(event["says"] == "North strikes" and "strike" in event["reached"] for event in lanes["North"])
+    assert all(event["says"].startswith("South") for event in lanes["South"])
+
+
+def test_the_rung_of_a_picture_is_the_one_counted(scenario: Scenario, task: Task) -> None:
+    counted = np.zeros((task.until + 1, 3), dtype=np.int64)
+    for number in range(30):
+        steps = replay(scenario, task, number).steps
+        for day in range(task.until + 1):
+            counted[day, [rung for time, rung in steps if time <= day][-1]] += 1
+    rows = simulate_part(task, Part(0, 0, 30))
+    assert np.array_equal(counted, rows.occupancy[0])
+
+
+def test_what_fades_is_said_once() -> None:
+    fading = small.TEXT.replace("start: 0, meaning: shots", "start: 3, fades: {half_life: 20 d}, meaning: shots")
+    scenario = small.scenario(fading)
+    history = replay(scenario, task_of(scenario, Settings()), 1)
+    assert history.faded["shots"] >= 3
+    told = sum(line.count for line in history.lines) + sum(history.faded.values())
+    assert told == history.rows.events[0]
+    text = tell(scenario, history, 1, 1)
+    [line] = [line for line in text if line.startswith("Not told")]
+    assert line == f"Not told: shots (shots fired) faded by one, {history.faded['shots']} times."
+    assert picture(scenario, history, 1, 1)["faded"] == line
