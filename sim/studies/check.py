@@ -1,28 +1,56 @@
-"""Is the scenario all right? Reads and compiles it; every problem is an error, so what is left is a count of parts."""
+"""Is the scenario all right? Reads and compiles it; every problem is an error, so what is left is what is in it."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
-from sim.scenario.scenario import free_judgements
+from sim.scenario.remarks import remarks
+from sim.statistics.shown import plural
 from sim.studies.forecast import task_of
-from sim.studies.order import Order
+from sim.studies.order import Order, yes_or_no
 
-SETTINGS: Final = ()
+if TYPE_CHECKING:
+    from sim.model.compiled import Model
+    from sim.scenario.scenario import Scenario
+    from sim.scenario.source import Source
+
+SETTINGS: Final = ("judgements",)
 
 
 def answer(order: Order) -> int:
     """Check the scenario of an order and say what is in it."""
+    listed = yes_or_no(order.study.get("judgements", True), "study.judgements")
     scenario = order.scenario()
-    model = task_of(scenario, order.settings).model
-    counts = {
-        "variables": len(model.variables),
-        "uncertain inputs": len(model.inputs),
-        "actions": len(model.rows),
-        "milestones": len(model.milestones),
-        "outcomes": len(model.outcomes),
-        "free judgements": free_judgements(scenario),
-    }
-    listed = ", ".join(f"{count} {what}" for what, count in counts.items())
-    print(f"ok: {scenario.name} as of {scenario.as_of}, {scenario.until:g} days: {listed}")
+    lines = told(scenario, task_of(scenario, order.settings).model, judgements=listed)
+    print("\n".join([*lines, *noticed(scenario, order.source)]))
     return 0
+
+
+def told(scenario: Scenario, model: Model, *, judgements: bool = True) -> Iterator[str]:
+    """What is in a scenario that holds together; with its free judgements by place and sentence."""
+    counts = {
+        "variable": len(model.variables),
+        "uncertain input": len(model.inputs),
+        "action": len(model.rows),
+        "milestone": len(model.milestones),
+        "outcome": len(model.outcomes),
+    }
+    listed = ", ".join(plural(count, what) for what, count in counts.items())
+    yield f"ok: {scenario.name} as of {scenario.as_of}, {scenario.until:g} days: {listed}"
+    if scenario.findings:
+        found, left = len(scenario.findings), len(scenario.not_modelled)
+        reports = plural(len(scenario.reports), "report")
+        yield f"{plural(found, 'finding')} of {reports}: {found - left} used, {left} not modelled"
+    free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
+    yield f"{plural(len(free), 'free judgement')}{':' if free and judgements else ''}"
+    if judgements:
+        yield from (f"  {judgement.place}: {judgement.why}" for judgement in free)
+
+
+def noticed(scenario: Scenario, source: Source | None) -> Iterator[str]:
+    """What is not wrong but worth knowing: what cannot happen on this date, what may run away, what nothing reads."""
+    found = remarks(scenario, source)
+    if found:
+        yield f"{plural(len(found), 'remark')}:"
+        yield from (f"  {remark}" for remark in found)

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.model.compiled import RULES_VERSION, compile_model
 from sim.model.expressions import nearest
 from sim.runs import store
-from sim.runs.execute import Done, Progress, run_nested, run_parts, silent
+from sim.runs.counts import long_form
+from sim.runs.execute import Progress, run_nested, run_parts, silent
 from sim.runs.plan import Task
 from sim.runs.store import FORMAT, Identity
+from sim.studies import size as size_of_run
+from sim.studies.counted import watched_numbers
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.summary import curves, days_shown, summarise
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
+    from sim.studies.weighed import Weighed
 
 STUDY: Final = "forecast"
 SETTINGS: Final = ("figures", "milestones")
@@ -56,6 +60,33 @@ class Result:
         found: dict[str, Any] = self.summary["milestones"]
         return found
 
+    def weigh(
+        self,
+        *statements: str,
+        weight: float | Mapping[str, float] | None = None,
+        method: str = "pool",
+        readings: Sequence[int] = (30, 90, 180),
+    ) -> Weighed:
+        """This forecast with weight given to statements of its scenario (none named: to all in force).
+
+        Parameters
+        ----------
+        weight
+            0 … 1, or statement -> weight; None: by rule, from how far the inputs leave the model in doubt.
+        method
+            ``pool``, ``meet``, ``linear`` or ``evidence``; ``sim.beliefs.weighing.METHODS`` says what each assumes.
+        readings
+            Days that a statement without a deadline may have meant; one law is bent for each, and they are averaged.
+
+        Raises
+        ------
+        ValueError
+            For a statement, weight or method that cannot be.
+        """
+        from sim.studies.weighed import weigh_run
+
+        return weigh_run(self.folder, statements, weight, method, readings)
+
     def rows(self) -> Any:
         """All replications as a pyarrow Table (``.to_pandas()`` where pandas is installed)."""
         import pyarrow as pa
@@ -71,22 +102,51 @@ class Result:
         table = pq.read_table(self.folder / "curves.parquet")
         return {name: table.column(name).to_numpy() for name in table.column_names}
 
+    def occupancy(self) -> dict[str, Any]:
+        """What was followed day by day: arrays ``watched``, ``day``, ``value`` and ``histories`` (never 0).
+
+        ``watched`` is ``rung`` (``value``: its number on the ladder) or ``state.`` and the name of a count (``value``:
+        steps above its lowest value, see ``counts`` in the summary).
+        """
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.folder / "occupancy.parquet")
+        return {name: table.column(name).to_numpy() for name in table.column_names}
+
+    def pictures(self) -> list[str]:
+        """Names of the figures that the run has: without ladder, counts or milestones there is none of them."""
+        kept = (self.folder / "occupancy.parquet").is_file()
+        has = {
+            "outcomes": True,
+            "incidence": bool(self.summary["milestones"]),
+            "occupancy": kept and bool(self.summary.get("rungs")),
+            "counts": kept and bool(self.summary.get("counts")),
+        }
+        return [name for name, there in has.items() if there]
+
     def drawn(self, milestones: Sequence[str] | None = None) -> bool:
         """Whether the figures lie in the folder; chosen milestones are always drawn afresh."""
-        names = ("outcomes.svg", "outcomes.png", "incidence.svg", "incidence.png")
-        return not milestones and all((self.folder / "figures" / name).is_file() for name in names)
+        files = [f"{name}.{kind}" for name in self.pictures() for kind in ("svg", "png")]
+        return not milestones and all((self.folder / "figures" / name).is_file() for name in files)
 
     def plot(self, milestones: Sequence[str] | None = None) -> list[Path]:
-        """Draw the figures of the run into its folder; ``milestones`` chooses those of the second figure.
+        """Draw the figures of the run into its folder; ``milestones`` chooses those whose incidence is drawn.
 
         Raises ValueError for an unknown milestone.
         """
-        from sim.figures import incidence, outcomes
+        from sim.figures import counts, incidence, occupancy, outcomes
         from sim.figures.style import save
 
-        folder = self.folder / "figures"
-        drawn = save(outcomes.draw(self.summary), folder, "outcomes")
-        return drawn + save(incidence.draw(self.summary, self.curves(), milestones), folder, "incidence")
+        names, summary = self.pictures(), self.summary
+        figures = {"outcomes": outcomes.draw(summary)}
+        if "incidence" in names:
+            figures["incidence"] = incidence.draw(summary, self.curves(), milestones)
+        followed = self.occupancy() if {"occupancy", "counts"} & set(names) else {}
+        if "occupancy" in names:
+            figures["occupancy"] = occupancy.draw(summary, followed)
+        if "counts" in names:
+            figures["counts"] = counts.draw(summary, followed)
+        return [path for name, figure in figures.items() for path in save(figure, self.folder / "figures", name)]
 
 
 def answer(order: Order) -> int:
@@ -114,18 +174,17 @@ def task_of(scenario: Scenario, settings: Settings) -> Task:
 
     Raises ValueError where it has no meaning (no outcomes, a length that is not whole days).
     """
-    model = compile_model(scenario.spec)
+    # Building the scenario has refused what can leave its bounds, by the values that can be reached.
+    model = compile_model(scenario.spec, strict=False)
     until = scenario.until
     if until != int(until) or until < 1:
         raise ValueError(f"until: {until:g} days; a forecast runs for one or more whole days")
-    rungs = len(scenario.rungs)
     return Task(
         model=model,
         seed=settings.seed,
         until=int(until),
         days=days_shown(scenario.horizons, int(until)),
-        rung=model.program(scenario.rung_program) if rungs else None,
-        rungs=rungs,
+        watched=watched_numbers(scenario, model),
         engine=settings.engine,
     )
 
@@ -161,6 +220,7 @@ def forecast(
     not finish.
     """
     task = task_of(scenario, settings)
+    size_of_run.check(task, settings, results)
     identity = identity_of(scenario, task)
     folder = store.run_folder(results, scenario.name, STUDY, identity.configuration)
     manifest = _same_run(folder, identity)
@@ -191,8 +251,8 @@ def forecast(
     summary["content_hash"] = done.content
     summary["digests"] = {"model": identity.model, "configuration": identity.configuration}
     store.write_whole(folder / "curves.parquet", _table(curves(task, done.tally, nested)))
-    if task.rungs:
-        store.write_whole(folder / "occupancy.parquet", _table(_occupancy(scenario, done)))
+    if task.watched:
+        store.write_whole(folder / "occupancy.parquet", _table(long_form(task.watched, done.tally.counts)))
     store.write_json(folder / "summary.json", summary)
     record |= {
         "finished": _now(),
@@ -312,14 +372,3 @@ def _table(columns: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
 
     return store.parquet_bytes(pa.table({name: pa.array(values) for name, values in columns.items()}))
-
-
-def _occupancy(scenario: Scenario, done: Done) -> dict[str, Any]:
-    """Histories on each rung at the end of each day, in long form."""
-    counts = done.tally.occupancy
-    days, rungs = counts.shape
-    return {
-        "day": [day for day in range(days) for _ in range(rungs)],
-        "rung": [rung for _ in range(days) for rung in scenario.rungs],
-        "histories": counts.ravel().tolist(),
-    }

@@ -16,6 +16,9 @@ from sim.runs.tally import Nested, Tally
 from sim.statistics.clusters import range_over_inputs
 from sim.statistics.incidence import cumulative
 from sim.statistics.intervals import quantile_by_day, wilson
+from sim.studies.baseline import jeffreys_by_day, pages
+from sim.studies.counted import counts
+from sim.studies.unseen import impossible, never
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
@@ -67,6 +70,7 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
         "title": scenario.title,
         "question": scenario.question,
         "as_of": scenario.as_of.isoformat(),
+        "crisis_start": scenario.crisis_start.isoformat() if scenario.crisis_start else None,
         "latest_report": _latest_report(scenario),
         "until": _date(scenario.as_of, task.until),
         "until_days": task.until,
@@ -80,6 +84,14 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
         "flags": _numbers(flag_names, tally.flags, n, nested.flags, nested.histories),
         "milestones": milestones,
         "base_rates": [_base_rate(rate) for rate in scenario.base_rates],
+        "rival": pages(scenario, task.days),
+        "impossible": impossible(scenario),
+        "never": never(model, tally),
+        "seen": {m.name: {"by": _label(scenario, m.seen_by), "delay": m.delay} for m in scenario.milestones},
+        "compared": _compared(scenario),
+        "secret": [m.name for m in scenario.milestones if m.seen_by != "public"],
+        "rungs": list(scenario.rungs),
+        "counts": counts(scenario, {w.name: table for w, table in zip(task.watched, tally.occupancy, strict=True)}),
         "sentences": {
             "outcomes": {o.name: o.says for o in scenario.outcomes},
             "flags": {f.name: f.says for f in scenario.flags},
@@ -130,7 +142,21 @@ def _numbers(
 
 def _base_rate(rate: Any) -> dict[str, Any]:
     by = {f"{day:g}": share for day, share in rate.by.items()}
-    return {"milestone": rate.milestone, "label": rate.label, "n": rate.n, "by": by, "source": rate.source}
+    label = {"milestone": rate.milestone, "label": rate.label, "n": rate.n, "weight": rate.weight}
+    return {**label, "by": by, "range": jeffreys_by_day(rate), "source": rate.source}
+
+
+def _label(scenario: Scenario, seen_by: str) -> str:
+    """Who sees a milestone: ``public``, or the label of an actor."""
+    actor = scenario.actors.get(seen_by)
+    return actor.label if actor is not None else seen_by
+
+
+def _compared(scenario: Scenario) -> list[str]:
+    """Milestones for which the scenario has base rates on any date."""
+    rows = scenario.data.get("base_rates") or ()
+    named = {row.get("milestone") for row in rows if isinstance(row, Mapping)}
+    return [milestone.name for milestone in scenario.milestones if milestone.name in named]
 
 
 def _latest_report(scenario: Scenario) -> str | None:

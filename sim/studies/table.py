@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from sim.statistics.shown import date_words, percent, with_range, words
+from sim.statistics.shown import ICD_203, between, date_words, likelihood, percent, plural, with_range, words
 from sim.studies.summary import sampling_error
 
 if TYPE_CHECKING:
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 #: Width where there is no terminal to ask.
 PIPE_WIDTH: Final = 130
 WIDEST: Final = 140
-#: Width of a cell ("under 1 % (under 1–20)"), and the number of days that fit beside one another with ease.
+#: Width of a cell ("under 1 % (up to 20)"), and the number of days that fit beside one another with ease.
 CELL: Final = 22
 COLUMNS: Final = 3
+#: Things that never happened are named up to so many.
+NAMED: Final = 8
+#: What stands in a cell where there is no number.
+NOTHING: Final = "–"
+HALF_A_DAY: Final = 0.5
+OUTERMOST: Final = (ICD_203[0][0], ICD_203[-1][0])
 
 
 def console(stream: TextIO | None = None) -> Console:
@@ -51,24 +57,26 @@ def show(summary: Mapping[str, Any], out: Console) -> None:
     report = f"; the latest report is of {date_words(latest)}" if latest else ""
     out.print(f"Forecast as of the end of {date_words(summary['as_of'])}{report}.{brackets}")
     out.print()
-    sentences = summary["sentences"]
+    sentences, cannot = summary["sentences"], _impossible(summary)
     table = _table("Where it stands (the first that applies)", days, out.width)
     for name in summary["outcomes"]:
         by = {day: summary["outcomes_by"][day][name] for day in days}
-        table.add_row(_event(name, sentences["outcomes"]), *_cells(summary, by, days))
+        cells = _cells(summary, by, days) if name not in cannot["outcomes"] else [NOTHING] * len(days)
+        table.add_row(_event(name, sentences["outcomes"]), *cells)
     out.print(table)
-    table = _table("What has happened by then", days, out.width)
-    for name, found in summary["milestones"].items():
-        table.add_row(_event(name, sentences["milestones"]), *_cells(summary, found["by"], days))
-        for rate in summary["base_rates"]:
-            if rate["milestone"] == name:
-                cells = [percent(rate["by"][day]) if day in rate["by"] else "–" for day in days]
-                table.add_row(f"  past cases: {rate['label']} (n = {rate['n']})", *cells, style="dim")
-    out.print(table)
+    if summary["milestones"]:
+        table = _table("What has happened by then", days, out.width)
+        for name, found in summary["milestones"].items():
+            cells = _cells(summary, found["by"], days) if name not in cannot["milestones"] else [NOTHING] * len(days)
+            table.add_row(_event(name, sentences["milestones"], _seen(summary, name)), *cells)
+            for label, cells in _rivals(summary, name):
+                table.add_row(f"  {label}", *cells, style="dim")
+        out.print(table)
     if summary["flags"]:
         table = _table("Beside the outcome", {last: days[last]}, out.width)
         for name, five in summary["flags"].items():
-            table.add_row(_event(name, sentences["flags"]), *_cells(summary, {last: five}, [last]))
+            cells = _cells(summary, {last: five}, [last]) if name not in cannot["flags"] else [NOTHING]
+            table.add_row(_event(name, sentences["flags"]), *cells)
         out.print(table)
     for line in footer(summary):
         out.print(line, style="dim")
@@ -80,15 +88,103 @@ def footer(summary: Mapping[str, Any]) -> list[str]:
     error = 100 * sampling_error(summary)
     away = summary["ran_away"]
     gone = "none ran away" if not away else f"{away:,} ran away ({', '.join(summary['ran_away_at'])})"
-    capped = f"; {summary['saturations']:,} effects met a bound" if summary["saturations"] else ""
-    ranges = f"Ranges: {inputs:,} draws of the inputs with {histories:,} histories each."
-    return [
-        f"{n:,} simulated histories, seed {summary['seed']}; sampling error at most {error:.1f} points; "
+    capped = f"; {plural(summary['saturations'], 'effect')} met a bound" if summary["saturations"] else ""
+    draws = f"{plural(inputs, 'draw')} of the inputs with {plural(histories, 'simulated history')} each"
+    lines = [
+        f"{plural(n, 'simulated history')}, seed {summary['seed']}; sampling error at most {error:.1f} points; "
         f"{gone}{capped}.",
-        ranges if inputs else "No input is uncertain, so there is no range.",
+        f"Ranges: {draws}." if inputs else "No input is uncertain, so there is no range.",
+        f"Shown to the nearest 5 points, below 10 to the nearest 1; summary.json has all digits.{_worded(summary)}",
+    ]
+    if summary.get("rival"):
+        lines.append(
+            "Past cases: share of n cases, in brackets 10–90 % for so few (Jeffreys). One-page rival: those classes "
+            "pooled and adjusted in log-odds, without the model (study=baseline prints the page)."
+        )
+    if any(seen["delay"] >= HALF_A_DAY for seen in summary.get("seen", {}).values()):
+        lines.append("“Public … later”: counted on the day it happens, which outsiders learn of later.")
+    lines += [*_cannot_happen(summary), *_never_happened(summary)]
+    return [
+        *lines,
         "These are chances under assumptions, most of them judgements; they are no record of past forecasts. Quote one "
         "only with its event, its deadline, its range, its date and the words “under assumptions”.",
     ]
+
+
+def _worded(summary: Mapping[str, Any]) -> str:
+    """What the words in the table are, if it has any."""
+    tables = [*summary["outcomes_by"].values(), summary["flags"]]
+    tables += [found["by"] for found in summary["milestones"].values()]
+    any_word = summary["inputs"] and any(_word(five) for table in tables for five in table.values())
+    return " Words (ICD 203) stand where the whole range lies within one band." if any_word else ""
+
+
+def _word(five: Mapping[str, float]) -> str | None:
+    """A chance in words where they say something: not for the outermost bands, where the number says more."""
+    word = likelihood(five["range_low"], five["range_high"])
+    return word if word not in OUTERMOST else None
+
+
+def _cannot_happen(summary: Mapping[str, Any]) -> list[str]:
+    """Why some cells have no number."""
+    found: dict[str, str | None] = {}
+    for kind, names in _impossible(summary).items():
+        found |= names if kind != "actions" else {}
+    dated = [f"{words(name)} (not modelled before {date_words(date)})" for name, date in found.items() if date]
+    named = dated + [words(name) for name, date in found.items() if not date]
+    return [f"{NOTHING} cannot happen in this model: {', '.join(named)}."] if named else []
+
+
+def _never_happened(summary: Mapping[str, Any]) -> list[str]:
+    """Actions that never fired and outcomes never seen, apart from what cannot happen anyway."""
+    never, cannot = summary.get("never", {}), _impossible(summary)
+    names = [words(name) for name in never.get("outcomes", ()) if name not in cannot["outcomes"]]
+    idle = [name for name in never.get("actions", ()) if name not in cannot["actions"]]
+    names += [words(name.replace(".", ": ")) for name in idle]
+    if not names:
+        return []
+    more = f"; and {len(names) - NAMED} more, see summary.json" if len(names) > NAMED else ""
+    return [
+        f"Never happened in {plural(summary['replications'], 'simulated history')}: {'; '.join(names[:NAMED])}{more}."
+    ]
+
+
+def _impossible(summary: Mapping[str, Any]) -> Mapping[str, Mapping[str, str | None]]:
+    """What cannot happen, by kind; runs of earlier versions do not say."""
+    found: Mapping[str, Mapping[str, str | None]] = summary.get("impossible", {})
+    return {kind: found.get(kind, {}) for kind in ("outcomes", "milestones", "flags", "actions")}
+
+
+def _seen(summary: Mapping[str, Any], milestone: str) -> str:
+    """Who learns of a milestone, and how much later than it happens."""
+    seen = summary.get("seen", {}).get(milestone)
+    if seen is None:
+        return ""
+    if seen["by"] != "public":
+        return f" (known only to: {seen['by']})"
+    return f" (public {plural(round(seen['delay']), 'day')} later)" if seen["delay"] >= HALF_A_DAY else ""
+
+
+def _rivals(summary: Mapping[str, Any], milestone: str) -> Iterator[tuple[str, list[str]]]:
+    """Rows under a milestone: how past cases went, and what the one-page rival says."""
+    days = summary["days"]
+    for rate in summary["base_rates"]:
+        if rate["milestone"] == milestone:
+            cells = _broken(_past(rate, day) if day in rate["by"] else NOTHING for day in days)
+            pooled = "" if rate.get("weight", 1) else ", not pooled"
+            yield f"past cases (n = {rate['n']}{pooled}): {rate['label']}", cells
+    page = summary.get("rival", {}).get(milestone)
+    if page is not None:
+        count = sum(adjustment["chance"] > 0 for adjustment in page["adjustments"])
+        moved = plural(count, "adjustment") if count else "past cases alone"
+        told = [page["by"][day] for day in days]
+        yield f"one-page rival ({moved})", _broken(_ranged(numbers) if numbers else NOTHING for numbers in told)
+
+
+def _past(rate: Mapping[str, Any], day: str) -> str:
+    """Share of past cases with its interval."""
+    interval = rate.get("range", {}).get(day)
+    return f"{percent(rate['by'][day])} ({between(*interval)})" if interval else percent(rate["by"][day])
 
 
 def _table(title: str, days: Mapping[str, str], width: int) -> Table:
@@ -107,13 +203,27 @@ def _table(title: str, days: Mapping[str, str], width: int) -> Table:
 
 
 def _cells(summary: Mapping[str, Any], by: Mapping[str, Mapping[str, float]], days: Iterable[str]) -> list[str]:
-    """Shares with their range, where there is one."""
-    shown = [[by[day][key] for key in ("probability", "range_low", "range_high")] for day in days]
-    return [with_range(*three) if summary["inputs"] else percent(three[0]) for three in shown]
+    """Shares with their range, where there is one, and in words where the range allows them."""
+    shown = [by[day] for day in days]
+    if not summary["inputs"]:
+        return [percent(five["probability"]) for five in shown]
+    said = [f"\n{word}" if (word := _word(five)) else "" for five in shown]
+    return [cell + word for cell, word in zip(_broken(map(_ranged, shown)), said, strict=True)]
 
 
-def _event(name: str, sentences: Mapping[str, str]) -> Text:
+def _broken(cells: Iterable[str]) -> list[str]:
+    """Cells with the range on a line of its own, where so many stand side by side that they would be torn apart."""
+    found = list(cells)
+    return found if len(found) <= COLUMNS else [cell.replace(" (", "\n(") for cell in found]
+
+
+def _ranged(numbers: Mapping[str, float]) -> str:
+    """A chance with its range."""
+    return with_range(numbers["probability"], numbers["range_low"], numbers["range_high"])
+
+
+def _event(name: str, sentences: Mapping[str, str], more: str = "") -> Text:
     from rich.text import Text
 
     sentence = sentences.get(name, "")
-    return Text.assemble((words(name), "bold"), f": {sentence}" if sentence else "")
+    return Text.assemble((words(name), "bold"), f": {sentence}" if sentence else "", more)

@@ -65,7 +65,7 @@ def test_what_is_shown_never_falls_as_the_share_rises() -> None:
 
 
 def test_ranges() -> None:
-    assert between(0.001, 0.3) == "under 1–30"
+    assert between(0.001, 0.3) == "up to 30"
     assert between(0.001, 0.002) == "under 1"
     assert with_range(0.15, 0.04, 0.41) == "15 % (4–40)"
 

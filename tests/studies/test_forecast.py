@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 import sim
@@ -92,11 +91,13 @@ def test_curves_and_occupancy_agree_with_the_summary(result: Result) -> None:
             at = (curves["milestone"] == name) & (curves["day"] == int(day))
             for key in ("probability", "range_low", "range_high"):
                 assert curves[key][at] == [five[key]]
-    occupancy = pq.read_table(result.folder / "occupancy.parquet").to_pydict()
-    assert occupancy["rung"][:3] == ["quarrel", "crisis", "blows"]
-    assert sum(occupancy["histories"]) == 121 * 2_000
+    occupancy = result.occupancy()
+    assert set(occupancy["watched"]) == {"rung", "state.tension", "state.shots"}
+    for name in set(occupancy["watched"]):
+        assert occupancy["histories"][occupancy["watched"] == name].sum() == 121 * 2_000
     # The highest rung is the outcome: two ways to the same number.
-    assert occupancy["histories"][-1] == result.outcomes["blows"]["probability"] * 2_000
+    top = (occupancy["watched"] == "rung") & (occupancy["day"] == 120) & (occupancy["value"] == 2)
+    assert occupancy["histories"][top] == [result.outcomes["blows"]["probability"] * 2_000]
 
 
 def test_the_manifest_says_what_made_the_run(result: Result) -> None:
@@ -214,7 +215,7 @@ def test_settings_are_read_and_refused_by_name() -> None:
         ({"replications": 1.5}, r"run.replications: 1.5 is no whole number"),
         ({"replications": True}, r"run.replications: True is no whole number"),
         ({"seed": -1}, r"run.seed: -1 is outside 0 …"),
-        ({"executor": "proceses"}, r"run.executor: 'proceses' is unknown \(did you mean 'processes'\?\)"),
+        ({"executor": "proceses"}, r"executor: 'proceses' is unknown \(did you mean 'processes'\?\)"),
         ({"again": "perhaps"}, r"run.again: 'perhaps' is neither true nor false"),
     ):
         with pytest.raises(SettingError, match=why):
@@ -242,7 +243,7 @@ def test_the_table_is_plain_text_with_events_deadlines_ranges_and_base_rates(res
     lines = text.splitlines()
     [strike] = [line for line in lines if "strike: North has struck" in line]
     base = lines[lines.index(strike) + 1]
-    assert " ".join(base.split()) == "past cases: quarrels of that kind (n = 20) 10 % 30 % –"
+    assert " ".join(base.split()) == "past cases (n = 20): quarrels of that kind 10 % (4–20) 30 % (20–45) –"
     five = result.milestones["strike"]["by"]["30"]
     assert with_range(five["probability"], five["range_low"], five["range_high"]) in strike
     assert "2,000 simulated histories, seed 1; sampling error at most 2." in text
@@ -253,7 +254,7 @@ def test_the_table_is_plain_text_with_events_deadlines_ranges_and_base_rates(res
 
 def test_the_table_says_what_went_wrong_and_leaves_ranges_out_where_nothing_is_uncertain(result: Result) -> None:
     summary = {**result.summary, "ran_away": 3, "ran_away_at": {"north.pushes": 3}, "inputs": 0}
-    text = text_of(summary)
+    text = text_of({**summary, "base_rates": [], "rival": {}})  # past cases keep their intervals
     assert "3 ran away (north.pushes)" in text
     assert "No input is uncertain" in text
     assert "%  (" not in text
@@ -282,8 +283,8 @@ def test_python_callers_can_change_a_scenario(tmp_path: Path) -> None:
     assert found.summary["until_days"] == 60
     assert found.outcomes["blows"]["probability"] == 0
     for path, why in (
-        ("inputs.paces", r"inputs has no 'paces' \(did you mean 'pace'\?\)"),
-        ("actions.north.pushes.either.7.weight", r"actions.north.pushes.either has no '7'"),
+        ("inputs.paces", r"inputs has no 'paces' \(got 1\) \(did you mean 'pace'\?\)"),
+        ("actions.north.pushes.either.7.weight", r"actions.north.pushes.either.7.weight: a list; its items are called 0 … 1"),
     ):
         with pytest.raises(ValueError, match=why):
             sim.run(scenario, changes={path: 1}, results=tmp_path)
