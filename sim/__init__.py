@@ -1,8 +1,8 @@
 """Escalation simulator: what reports of a crisis imply under openly stated assumptions.
 
 >>> import sim
->>> result = sim.run("venezuela_2025", as_of="2025-09-27")  # doctest: +SKIP
->>> result.outcomes["limited_strikes"]["probability"]  # doctest: +SKIP
+>>> result = sim.run("two_rivals", replications=2_000)  # doctest: +SKIP
+>>> result.outcomes["war"]["probability"]  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Scenario", "__version__", "load", "run"]
 
 
 def run(
-    scenario: str | Path | Mapping[str, Any] | Scenario = "venezuela_2025",
+    scenario: str | Path | Mapping[str, Any] | Scenario | None = None,
     *,
     as_of: str | None = None,
     until: str | float | None = None,
@@ -34,7 +34,8 @@ def run(
     Parameters
     ----------
     scenario
-        Name of a shipped scenario, path of a YAML file, its data, or a built scenario.
+        Name of a shipped scenario, path of a YAML file, its data, or a built scenario; by default the one that the
+        command line has too.
     as_of, until
         Date of the forecast (``"2025-11-17"``); its end, as a date or in days. The scenario's own by default.
     changes

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sim import _paths
 from sim.model.expressions import nearest
 from sim.scenario.build import build
+from sim.scenario.changes import change
 from sim.scenario.reading import read_file
 from sim.scenario.scenario import Scenario
-from sim.scenario.source import Source
+from sim.scenario.source import Layer, Source
 from sim.studies import forecast
 from sim.studies.settings import SettingError, read_settings
 
 
 def run(
-    scenario: str | Path | Mapping[str, Any] | Scenario,
+    scenario: str | Path | Mapping[str, Any] | Scenario | None,
     as_of: str | None,
     until: str | float | None,
     changes: Mapping[str, Any],
@@ -27,13 +29,21 @@ def run(
     results: str | Path,
 ) -> forecast.Result:
     """Forecast of a scenario, see :func:`sim.run`; ``settings`` are those of the ``run`` part of a configuration."""
-    built = scenario_of(scenario, as_of, until, changes)
+    built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
     return forecast.forecast(built, read_settings(settings), Path(results), command="sim.run")
 
 
 def load(folder: str | Path) -> forecast.Result:
     """A complete run from its folder."""
     return forecast.load(Path(folder))
+
+
+def default_scenario() -> str:
+    """Name of the scenario that the configuration uses unless told otherwise."""
+    import yaml
+
+    defaults = yaml.safe_load((_paths.conf_dir() / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    return next(str(entry["scenario"]) for entry in defaults if isinstance(entry, Mapping) and "scenario" in entry)
 
 
 def scenario_of(
@@ -44,53 +54,24 @@ def scenario_of(
 ) -> Scenario:
     """Scenario from a shipped name, a file, data or a built scenario, with changes made.
 
-    Raises ScenarioError with every problem found, SettingError for a name or path that leads nowhere.
+    Raises ScenarioError with every problem found, SettingError for a name that leads nowhere.
     """
     if isinstance(scenario, Scenario) and as_of is None and until is None and not changes:
         return scenario
-    source = Source()
+    source = Source(by="changes")
     if isinstance(scenario, Scenario):
         data: dict[Any, Any] = dict(scenario.data)
     elif isinstance(scenario, Mapping):
         data = dict(scenario)
     else:
         reading = read_file(_file(scenario))
-        data, source = dict(reading.data), Source.of(reading)
+        data, source = dict(reading.data), replace(Source.of(reading), by="changes")
+    if changes and not source.layers:  # what differs from the data given was changed, and needs no basis
+        source = replace(source, layers=(Layer("scenario", data, {}),))
     data = copy.deepcopy(data)
     for path, value in (changes or {}).items():
-        change(data, path, value)
+        change(data, path, value, by=source.by)
     return build(data, as_of=as_of, until=until, source=source)
-
-
-def change(data: dict[Any, Any], path: str, value: Any) -> None:
-    """Set the value at a path such as ``inputs.talks_x.uniform`` or ``actions.usa.decides.rate``, in place.
-
-    Raises SettingError where the path leads nowhere.
-    """
-    parts, here, done = path.split("."), data, 0
-    while True:
-        key, used = _key(here, parts[done:])
-        if key is None:
-            shown = ".".join(parts[:done]) or "the scenario"
-            hint = nearest(parts[done], [str(k) for k in here]) if isinstance(here, Mapping) else ""
-            raise SettingError(f"changes: {path!r}: {shown} has no {parts[done]!r}{hint}")
-        done += used
-        if done == len(parts):
-            here[key] = value
-            return
-        here = here[key]
-
-
-def _key(here: Any, parts: list[str]) -> tuple[Any, int]:
-    """The key that the next parts of a path mean, and how many of them: names of actions have a dot inside."""
-    if isinstance(here, Mapping):
-        known = {str(key): key for key in here}
-        for used in range(len(parts), 0, -1):
-            if ".".join(parts[:used]) in known:
-                return known[".".join(parts[:used])], used
-    if isinstance(here, list) and parts[0].isdigit() and int(parts[0]) < len(here):
-        return int(parts[0]), 1
-    return None, 0
 
 
 def _file(scenario: str | Path) -> Path:
