@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.beliefs.words import SUREST
+from sim.statistics.stated import SUREST
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,6 +35,8 @@ Integers = NDArray[np.int64]
 STEEPEST: Final = 60.0
 #: Statements at most: their propositions divide the histories into cells by bit patterns.
 MOST: Final = 60
+#: With so many propositions at most, every pattern of bits has a place in a small table.
+SMALL: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +80,33 @@ class InfeasibleError(ValueError):
 
 
 def cells(propositions: NDArray[np.bool_]) -> Cells:
-    """Cells of the histories; ``propositions`` is (propositions, n).
+    """Cells of the histories; ``propositions`` is (propositions, n). See :func:`joint_cells`."""
+    return joint_cells(propositions, np.zeros((len(propositions), 0), dtype=np.bool_))[0]
+
+
+def joint_cells(propositions: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[Cells, Integers]:
+    """Cells of some histories (propositions, n), and the cell of each of ``others`` (propositions, m).
+
+    Shares count the first only; a cell that only the others know has share 0.
 
     Raises ValueError for no history or for more propositions than fit a pattern of bits.
     """
     count, n = propositions.shape
     if n == 0 or count > MOST:
         raise ValueError(f"{count} propositions over {n} histories; at least 1 history and at most {MOST} propositions")
-    pattern = np.zeros(n, dtype=np.int64)
+    pattern = np.zeros(n + others.shape[1], dtype=np.int64)
     for bit in range(count):
-        pattern |= propositions[bit].astype(np.int64) << bit
-    found, index, counts = np.unique(pattern, return_inverse=True, return_counts=True)
+        pattern[:n] |= propositions[bit].astype(np.int64) << bit
+        pattern[n:] |= others[bit].astype(np.int64) << bit
+    if count <= SMALL:  # counting is faster than sorting
+        there = np.bincount(pattern, minlength=1 << count) > 0
+        found, index = np.flatnonzero(there), (np.cumsum(there) - 1)[pattern]
+    else:
+        found, index = np.unique(pattern, return_inverse=True)
     holds = np.array([(found >> bit) & 1 for bit in range(count)], dtype=np.bool_).reshape(count, found.size)
-    return Cells(index.astype(np.int64).reshape(n), counts / n, holds)
+    index = index.astype(np.int64).reshape(pattern.size)
+    share = np.bincount(index[:n], minlength=found.size) / n
+    return Cells(index[:n], share, holds), index[n:]
 
 
 def logit(share: float | Floats) -> Floats:
@@ -231,9 +247,9 @@ def _feasible(groups: Cells, low: Floats, high: Floats, which: Sequence[int]) ->
         return True
     from scipy.optimize import linprog
 
-    rows = groups.holds[list(which)].astype(np.float64)
+    rows = groups.holds[list(which)][:, groups.share > 0.0].astype(np.float64)
     limits = np.concatenate([high[list(which)], -low[list(which)]]) + 1e-12
-    size = groups.share.size
+    size = rows.shape[1]
     found = linprog(
         np.zeros(size), A_ub=np.concatenate([rows, -rows]), b_ub=limits, A_eq=np.ones((1, size)), b_eq=[1.0],
         bounds=(0.0, 1.0), method="highs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.counts import long_form
 from sim.runs.execute import Progress, run_nested, run_parts, silent
-from sim.runs.plan import Task
+from sim.runs.plan import Task, engine_for
 from sim.runs.store import FORMAT, Identity
 from sim.studies import size as size_of_run
 from sim.studies.counted import watched_numbers
@@ -67,7 +67,7 @@ class Result:
         method: str = "pool",
         readings: Sequence[int] = (30, 90, 180),
     ) -> Weighed:
-        """This forecast with weight given to statements of its scenario (none named: to all in force).
+        """The forecast with weight given to statements of its scenario (none named: to all in force).
 
         Parameters
         ----------
@@ -230,6 +230,10 @@ def forecast(
         found = _shown(folder, manifest, settings, say)
         if found is not None:
             return found
+    if settings.engine == "auto":
+        engine, why = engine_for(settings.engine, settings.replications + settings.inputs * settings.histories)
+        task = replace(task, engine=engine)
+        say(f"engine=auto: {engine} ({why})")
     # Parts of another size would all have to be done again.
     size = manifest["chunk"] if manifest is not None else settings.chunk
     # Parts of a smaller run than the one on disk would throw the rest away.
@@ -344,7 +348,7 @@ def _record(scenario: Scenario, task: Task, identity: Identity, settings: Settin
         "configuration": identity.configuration,
         "model": identity.model,
         "nested": [settings.inputs, settings.histories],
-        "engine": settings.engine,
+        "engine": task.engine,
         "executor": settings.executor,
         "versions": versions,
         "started": _now(),

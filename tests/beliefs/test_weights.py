@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.beliefs import weights, words
+from sim.beliefs import weights
 
 RNG = np.random.default_rng(20251117)
 #: Exponential first times at their quantiles, so that shares are exact to 1/n.
@@ -147,26 +147,3 @@ def test_evidence_about_inputs_has_the_normal_closed_form() -> None:
 def test_weight_by_rule() -> None:
     assert weights.default_weight(1.4) == pytest.approx(0.33, abs=0.005)
     assert weights.default_weight(0.0) == 0.0
-
-
-@pytest.mark.parametrize(("table", "said"), [(t, w) for t, found in words.TABLES.items() for w in found])
-def test_words_are_laws_with_their_band(table: str, said: str) -> None:
-    from scipy.special import betainc
-
-    stated = words.word(said.upper(), table)
-    a, b = words.beta_of(stated)
-    assert a / (a + b) == pytest.approx(stated.middle)
-    assert betainc(a, b, stated.high) - betainc(a, b, stated.low) == pytest.approx(0.9, abs=1e-8)
-
-
-def test_what_is_no_statement_is_refused() -> None:
-    with pytest.raises(ValueError, match="no word"):
-        words.word("perhaps")
-    with pytest.raises(ValueError, match="no table"):
-        words.word("likely", "oxford")
-    with pytest.raises(ValueError, match="no range"):
-        words.between(0.6, 0.4)
-    with pytest.raises(ValueError, match="no range"):
-        words.number(80)
-    assert words.number(0.0).middle == 0.01
-    assert words.number(1.0).middle == 0.99

@@ -284,7 +284,7 @@ def test_python_callers_can_change_a_scenario(tmp_path: Path) -> None:
     assert found.outcomes["blows"]["probability"] == 0
     for path, why in (
         ("inputs.paces", r"inputs has no 'paces' \(got 1\) \(did you mean 'pace'\?\)"),
-        ("actions.north.pushes.either.7.weight", r"actions.north.pushes.either.7.weight: a list; its items are called 0 … 1"),
+        ("actions.north.pushes.either.7.weight", r"either.7.weight: a list; its items are called 0 … 1"),
     ):
         with pytest.raises(ValueError, match=why):
             sim.run(scenario, changes={path: 1}, results=tmp_path)

@@ -1,0 +1,192 @@
+"""What simulated histories say of milestones and outcomes: all that is needed to weigh them, and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.runs import store
+from sim.runs.columns import outcome
+from sim.runs.execute import TOGETHER, Executor, Progress, silent, spread, uncertain, workers
+from sim.runs.plan import Task, simulate
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_META: Final = b"nested"
+NESTED: Final = "nested.parquet"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A milestone reached by a day, or one of some outcomes at its end."""
+
+    day: int
+    milestone: str | None = None
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """First times (n,) of milestones in days (inf: never), and numbers (n,) of the outcomes at the end of days.
+
+    ``names`` are the outcomes in their order.
+    """
+
+    times: Mapping[str, Floats]
+    outcomes: Mapping[int, NDArray[np.int8]]
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of histories."""
+        return int(next(iter(self.outcomes.values())).size)
+
+    def holds(self, event: Event) -> NDArray[np.bool_]:
+        """Whether an event happens in each history (n,). Raises KeyError for what the record does not have."""
+        if event.milestone is not None:
+            return np.asarray(self.times[event.milestone] <= event.day)
+        wanted = np.array([name in event.outcomes for name in self.names])
+        return np.asarray(wanted[self.outcomes[event.day]])
+
+    def events(self, days: Sequence[int]) -> list[Event]:
+        """Every milestone by each of some days, then every outcome at each of them."""
+        reached = [Event(day, milestone=name) for name in self.times for day in days]
+        return reached + [Event(day, outcomes=(name,)) for day in days for name in self.names]
+
+    def table(self, days: Sequence[int], index: Integers, size: int) -> Integers:
+        """How many histories of each group 0 … size - 1 meet each of :meth:`events`: (events, size).
+
+        ``index`` (n,) is the group of each history.
+        """
+        rows = []
+        for times in self.times.values():
+            late = np.zeros(index.size, dtype=np.int64)
+            for day in days:
+                late += times > day
+            counts = np.bincount(late * size + index, minlength=(len(days) + 1) * size).reshape(-1, size)
+            rows.append(np.cumsum(counts[:-1], axis=0) if len(days) else counts[:0])
+        for day in days:
+            places = self.outcomes[day] * np.int64(size) + index
+            rows.append(np.bincount(places, minlength=len(self.names) * size).reshape(-1, size))
+        return np.concatenate(rows)
+
+
+def of_run(folder: Path, milestones: Sequence[str], names: Sequence[str], days: Sequence[int]) -> Record:
+    """Record of a forecast on disk, read at its days, the last of which is its end."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {day: f"outcome.{day}" for day in days[:-1]} | {days[-1]: "outcome.end"}
+    wanted = [*(f"milestone.{name}" for name in milestones), *columns.values()]
+    paths = sorted((folder / "parts").glob("part-*.parquet"))
+    tables = [pq.read_table(pa.BufferReader(path.read_bytes()), columns=wanted) for path in paths]
+    if not tables:
+        raise store.RunError(f"{folder}: the parts of this run are missing; run the forecast again")
+    number = {name: i for i, name in enumerate(names)}
+    times = {
+        name: np.concatenate([table.column(f"milestone.{name}").fill_null(np.inf).to_numpy() for table in tables])
+        for name in milestones
+    }
+    outcomes = {
+        day: np.concatenate([_numbers(table.column(name), number) for table in tables]) for day, name in columns.items()
+    }
+    return Record(times, outcomes, tuple(names))
+
+
+def nested_record(
+    task: Task,
+    inputs: int,
+    histories: int,
+    *,
+    executor: Executor = "auto",
+    progress: Progress = silent,
+    folder: Path | None = None,
+) -> Record | None:
+    """Record of a nested run, input by input; None where nothing is uncertain.
+
+    The histories are those of the forecast's own nested run. With a ``folder`` it is kept there, and read from there
+    the next time.
+    """
+    if not uncertain(task.model):
+        progress(inputs * histories)
+        return None
+    # Everything that decides the histories; a run folder has one seed, but may have had other days.
+    mark = {"model": task.model.digest, "seed": task.seed, "until": task.until, "days": list(task.days)}
+    mark |= {"inputs": inputs, "histories": histories}
+    kept = _kept(folder / NESTED, mark, task) if folder is not None else None
+    if kept is not None:
+        progress(inputs * histories)
+        return kept
+    step = max(TOGETHER // histories, 1)
+    pieces = [(first, min(step, inputs - first)) for first in range(0, inputs, step)]
+    made: dict[int, list[NDArray[Any]]] = {}
+    for index, columns in spread(_Maker(task, histories), pieces, workers(executor, inputs * histories)):
+        made[index] = columns
+        progress(pieces[index][1] * histories)
+    whole = [np.concatenate(column) for column in zip(*(made[i] for i in range(len(pieces))), strict=True)]
+    record = _record(task, whole)
+    if folder is not None:
+        _keep(folder / NESTED, mark, record)
+    return record
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Plays the histories of some sets of inputs; a class, so that it can be sent to another process."""
+
+    task: Task
+    histories: int
+
+    def __call__(self, piece: tuple[int, int]) -> list[NDArray[Any]]:
+        first, inputs = piece
+        plain = Task(**{**vars(self.task), "watched": ()})
+        group = np.repeat(np.arange(inputs), self.histories)
+        numbers = np.arange(first * self.histories, (first + inputs) * self.histories, dtype=np.int64)
+        rows = simulate(plain, first + group, numbers)
+        read = [outcome(plain.model, rows.observed[i], rows.milestones, day) for i, day in enumerate(plain.days)]
+        return [*rows.milestones, *read]
+
+
+def _record(task: Task, columns: Sequence[NDArray[Any]]) -> Record:
+    names, count = task.model.milestones, len(task.model.milestones)
+    outcomes = dict(zip(task.days, columns[count:], strict=True))
+    return Record(dict(zip(names, columns[:count], strict=True)), outcomes, tuple(n for n, _ in task.model.outcomes))
+
+
+def _keep(path: Path, mark: Mapping[str, Any], record: Record) -> None:
+    import pyarrow as pa
+
+    arrays: dict[str, NDArray[Any]] = {f"milestone.{name}": times for name, times in record.times.items()}
+    arrays |= {f"outcome.{day}": numbers for day, numbers in record.outcomes.items()}
+    table = pa.table({name: pa.array(values) for name, values in arrays.items()})
+    store.write_whole(path, store.parquet_bytes(table.replace_schema_metadata({_META: json.dumps(mark)})))
+
+
+def _kept(path: Path, mark: Mapping[str, Any], task: Task) -> Record | None:
+    """The nested run on disk, if it is this very one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        if json.loads((table.schema.metadata or {})[_META]) != mark:
+            return None
+        names = [f"milestone.{name}" for name in task.model.milestones] + [f"outcome.{day}" for day in task.days]
+        return _record(task, [np.asarray(table.column(name).to_numpy()) for name in names])
+    except (OSError, pa.ArrowException, LookupError, ValueError):
+        return None
+
+
+def _numbers(column: Any, number: Mapping[str, int]) -> NDArray[np.int8]:
+    """Numbers of outcomes from a column of their words."""
+    array = column.combine_chunks()
+    known = np.array([number[word] for word in array.dictionary.to_pylist()], dtype=np.int8)
+    found: NDArray[np.int8] = known[array.indices.to_numpy(zero_copy_only=False)]
+    return found
