@@ -40,8 +40,8 @@ def no_weight(model: Model, row: int, where: str) -> SimulationError:
 def not_whole(model: Model, row: int, column: int, value: float, where: str) -> SimulationError:
     """An effect whose value is no whole number."""
     return SimulationError(
-        f"{model.rows[row].name}: effect on {model.variables[column]} gives {value:g} where {where}; it must be a whole "
-        "number below 2^53"
+        f"{model.rows[row].name}: effect on {model.variables[column]} gives {value:g} where {where}; it must be a "
+        "whole number below 2^53"
     )
 
 

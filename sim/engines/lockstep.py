@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines import units
+from sim.engines import faults, units
 from sim.engines.effects import new_values
 from sim.engines.interface import (
     AT_HORIZON,
@@ -28,7 +28,6 @@ from sim.engines.interface import (
     Log,
     Plan,
     Rows,
-    SimulationError,
     day_of,
     empty_rows,
 )
@@ -339,15 +338,11 @@ class _Lockstep:
         if lanes.size == 0:
             return
         lane = int(lanes[0])
-        row = self.model.rows[int(np.flatnonzero(np.isnan(self.due[:, lane]))[0])]
-        raise SimulationError(
-            f"{row.name}: its speed is negative or undefined in replication {self.position[lane]} after day "
-            f"{self.last[lane]:g}, where {self.state_of(lane)}; guard the action or mend the expression"
-        )
+        row = int(np.flatnonzero(np.isnan(self.due[:, lane]))[0])
+        raise faults.wrong_speed(self.model, row, self.position[lane], self.last[lane], self.state_of(lane))
 
     def state_of(self, lane: int) -> str:
-        names = self.model.variables
-        return ", ".join(f"{n} = {self.matrix[i, lane]}" for i, n in enumerate(names))
+        return faults.described(self.model, self.matrix[:, lane].tolist())
 
     def by(self, keys: Integers, lanes: Lanes) -> Iterable[tuple[int, Lanes]]:
         """Lanes grouped by their key, in ascending order of keys."""
@@ -397,18 +392,13 @@ class _Lockstep:
             weight = np.broadcast_to(evaluate(branch.weight, column), (lanes.size,))
             bad = ~(weight >= 0) | np.isinf(weight)
             if bad.any():
-                raise SimulationError(
-                    f"{self.model.rows[row].name}: weight of branch {branch.label or j} is {weight[bad][0]:g} where "
-                    f"{self.state_of(int(lanes[bad][0]))}; weights must be numbers >= 0"
-                )
+                where = self.state_of(int(lanes[bad][0]))
+                raise faults.wrong_weight(self.model, row, j, float(weight[bad][0]), where)
             total = total + weight
             ends[j] = total
             last = np.where(weight > 0, j, last)
         if not (total > 0).all():
-            raise SimulationError(
-                f"{self.model.rows[row].name}: all branch weights are 0 where "
-                f"{self.state_of(int(lanes[~(total > 0)][0]))}; give one branch a positive weight there"
-            )
+            raise faults.no_weight(self.model, row, self.state_of(int(lanes[~(total > 0)][0])))
         k = self.count[row, lanes].astype(np.uint64)
         u = draws.uniform(self.keys.rows[:, [row]], self.history[lanes], k, draws.BRANCH)
         chosen = np.minimum((ends <= u * total).sum(axis=0), last)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import simpy
 
-from sim.engines import units
+from sim.engines import faults, units
 from sim.engines.interface import (
     AT_HORIZON,
     RAN_AWAY,
@@ -25,7 +25,6 @@ from sim.engines.interface import (
     Log,
     Plan,
     Rows,
-    SimulationError,
     empty_rows,
 )
 from sim.model import draws
@@ -290,19 +289,13 @@ class _History:
         for j, branch in enumerate(branches):
             weight = evaluate_scalar(branch.weight, self.values)
             if not weight >= 0 or weight == NEVER:
-                raise SimulationError(
-                    f"{self.model.rows[row].name}: weight of branch {branch.label or j} is {weight:g} where "
-                    f"{self.described()}; weights must be numbers >= 0"
-                )
+                raise faults.wrong_weight(self.model, row, j, weight, self.described())
             total = total + weight
             ends.append(total)
             if weight > 0:
                 last = j
         if not total > 0:
-            raise SimulationError(
-                f"{self.model.rows[row].name}: all branch weights are 0 where {self.described()}; "
-                "give one branch a positive weight there"
-            )
+            raise faults.no_weight(self.model, row, self.described())
         u = self.uniform(self.keys.rows[:, [row]], self.count[row], draws.BRANCH)
         chosen = 0
         while chosen < last and ends[chosen] <= u * total:
@@ -325,20 +318,15 @@ class _History:
     def new_value(self, row: int, effect: EffectRow) -> int:
         old = self.state[effect.column]
         value = evaluate_scalar(effect.value, self.values)
-        where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
         if not abs(value) < 2.0**53 or math.floor(value) != value:
-            raise SimulationError(
-                f"{where} gives {value:g} where {self.described()}; it must be a whole number below 2^53"
-            )
+            raise faults.not_whole(self.model, row, effect.column, value, self.described())
         number = int(value)
         new = new_value(effect.kind, old, number)
         if effect.lower <= new <= effect.upper:
             return new
         if not effect.saturate:
-            raise SimulationError(
-                f"{where} gives {new}, outside {effect.lower} … {effect.upper}, where {self.described()} "
-                f"(replication {self.position}); guard it or let it saturate"
-            )
+            where = f"{self.described()} (replication {self.position})"
+            raise faults.out_of_bounds(self.model, row, effect.column, (new, effect.lower, effect.upper), where)
         self.saturations += 1
         return min(max(new, effect.lower), effect.upper)
 
@@ -421,10 +409,7 @@ class _History:
             if row.kind == "delay" and speed == before:
                 continue  # a delay whose speed did not change keeps its due time
             if speed != speed:  # noqa: PLR0124 - nan
-                raise SimulationError(
-                    f"{row.name}: its speed is negative or undefined in replication {self.position} after day "
-                    f"{self.last:g}, where {self.described()}; guard the action or mend the expression"
-                )
+                raise faults.wrong_speed(self.model, i, self.position, self.last, self.described())
             self.due[i] = time + self.work[i] / speed if speed else NEVER
 
     def loses(self, i: int, before: float, speed: float) -> bool:
@@ -472,7 +457,7 @@ class _History:
         self.over, self.status, self.end, self.culprit = True, status, time, culprit
 
     def described(self) -> str:
-        return ", ".join(f"{n} = {s}" for n, s in zip(self.model.variables, self.state, strict=False))
+        return faults.described(self.model, self.state)
 
     def write(self, rows: Rows, position: int) -> None:
         """Put this replication into its place in the results."""

@@ -1,10 +1,11 @@
-"""Logarithm, exponential and power from IEEE basic operations only, in two dialects with equal bits.
+"""Logarithm, exponential and power from IEEE basic operations only, for arrays and for numbers with equal bits.
 
 The logarithm of a C library, of NumPy and of SciPy differ in the last place from processor to processor (vector
 units, fused multiply-add). No history may depend on that, so everything a history depends on is computed here
 from ``+ - * /``, ``sqrt``, ``floor``, ``frexp`` and ``ldexp``, which IEEE 754 fixes to the last bit. Each
 function exists once for NumPy arrays and once for Python floats, in the same order of operations; the tests
-compare them bit for bit.
+compare them bit for bit. The form for floats is also what the compiled engine compiles: it keeps to what means the
+same there (no whole number beyond 64 bits).
 
 Method and constants: argument reduction and minimax polynomials of Sun's fdlibm (``e_log.c``, ``e_exp.c``);
 error under one unit in the last place.
@@ -13,12 +14,13 @@ error under one unit in the last place.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Real = TypeVar("Real", float, Floats)
 
 LN2_HIGH: Final = 6.93147180369123816490e-01
 LN2_LOW: Final = 1.90821492927058770002e-10
@@ -46,20 +48,24 @@ EXP_UNDERFLOW: Final = -745.133219101941
 WHOLE_POWER: Final = 64
 
 
-def log(x: Floats) -> Floats:
-    """Natural logarithm of an array of any shape; log(0) = -inf, log(negative) = nan."""
+def log_of(mantissa: Real, k: Real) -> Real:
+    """Natural logarithm of ``mantissa`` x 2**k for numbers or arrays, the mantissa within sqrt(1/2) … sqrt(2)."""
     l1, l2, l3, l4, l5, l6, l7 = LOG_POLYNOMIAL
-    mantissa, exponent = np.frexp(x)
-    small = mantissa < SQRT_HALF
-    mantissa = np.where(small, mantissa + mantissa, mantissa)
-    k = (exponent - small).astype(np.float64)
     f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s
     w = z * z
     r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
     half = 0.5 * f * f
-    result: Floats = k * LN2_HIGH - ((half - (s * (half + r) + k * LN2_LOW)) - f)
+    return k * LN2_HIGH - ((half - (s * (half + r) + k * LN2_LOW)) - f)
+
+
+def log(x: Floats) -> Floats:
+    """Natural logarithm of an array of any shape; log(0) = -inf, log(negative) = nan."""
+    mantissa, exponent = np.frexp(x)
+    small = mantissa < SQRT_HALF
+    mantissa = np.where(small, mantissa + mantissa, mantissa)
+    result = log_of(mantissa, (exponent - small).astype(np.float64))
     regular = (x > 0.0) & (x < np.inf)
     if not regular.all():
         result = np.where(regular, result, np.where(x == 0.0, -np.inf, np.where(x == np.inf, np.inf, np.nan)))
@@ -70,19 +76,10 @@ def log_scalar(x: float) -> float:
     """Natural logarithm of one number: the bits of :func:`log`."""
     if not 0.0 < x < math.inf:
         return -math.inf if x == 0.0 else (math.inf if x == math.inf else math.nan)
-    l1, l2, l3, l4, l5, l6, l7 = LOG_POLYNOMIAL
     mantissa, exponent = math.frexp(x)
     if mantissa < SQRT_HALF:
-        mantissa += mantissa
-        exponent -= 1
-    k = float(exponent)
-    f = mantissa - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    w = z * z
-    r = z * (l1 + w * (l3 + w * (l5 + w * l7))) + w * (l2 + w * (l4 + w * l6))
-    half = 0.5 * f * f
-    return k * LN2_HIGH - ((half - (s * (half + r) + k * LN2_LOW)) - f)
+        return log_of(mantissa + mantissa, float(exponent - 1))
+    return log_of(mantissa, float(exponent))
 
 
 def exp(x: Floats) -> Floats:
@@ -139,7 +136,8 @@ def power(x: Floats, y: Floats) -> Floats:
 
 def power_scalar(x: float, y: float) -> float:
     """``x**y`` of two numbers: the bits of :func:`power`."""
-    if math.floor(y) == y if math.isfinite(y) else False:
+    whole = math.isfinite(y) and y % 1.0 == 0.0
+    if whole:
         count = abs(y)
         if count <= WHOLE_POWER:
             product, square, n = 1.0, x, int(count)
@@ -154,9 +152,9 @@ def power_scalar(x: float, y: float) -> float:
     size = exp_scalar(y * log_scalar(abs(x)))
     if x >= 0.0 or math.isnan(x):
         return size
-    if not math.isfinite(y) or math.floor(y) != y:
+    if not whole:
         return math.nan
-    return -size if math.floor(y * 0.5) * 2.0 != y else size
+    return -size if y % 2.0 != 0.0 else size
 
 
 def divide_scalar(a: float, b: float) -> float:

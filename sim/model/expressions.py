@@ -99,7 +99,12 @@ def _mod(a: Floats, b: Floats) -> Floats:
 
 
 def _floor_scalar(x: float) -> float:
-    return float(math.floor(x)) if math.isfinite(x) else x
+    # Python's whole numbers have no -0, NumPy's floor has.
+    return math.copysign(float(math.floor(x)), x) if math.isfinite(x) else x
+
+
+def _ceil_scalar(x: float) -> float:
+    return math.copysign(float(math.ceil(x)), x) if math.isfinite(x) else x
 
 
 def _mod_scalar(a: float, b: float) -> float:
@@ -138,7 +143,7 @@ OPERATIONS: Final[dict[str, tuple[int, Vector, Scalar]]] = {
     "sqrt": (1, np.sqrt, lambda a: math.sqrt(a) if a >= 0 else math.nan),
     "abs": (1, np.abs, abs),
     "floor": (1, np.floor, _floor_scalar),
-    "ceil": (1, np.ceil, lambda a: float(math.ceil(a)) if math.isfinite(a) else a),
+    "ceil": (1, np.ceil, _ceil_scalar),
     "min": (2, np.minimum, _minimum_scalar),
     "max": (2, np.maximum, _maximum_scalar),
     "where": (3, _where, lambda c, a, b: a if c != 0 else b),

@@ -69,11 +69,11 @@ class Law:
 
     def quantile(self, u: Floats) -> Floats:
         """Quantiles of the uniforms ``u`` (any shape)."""
-        return self.shift + _standard_scale(self) * standard(self).at(u)
+        return self.shift + standard_scale(self) * standard(self).at(u)
 
     def exceeding(self, u: Floats, age: Floats | float) -> Floats:
         """Quantiles of (draw - age) given that the draw exceeds ``age`` (a positive number or an array like u)."""
-        scale = _standard_scale(self)
+        scale = standard_scale(self)
         past = (np.asarray(age, dtype=np.float64) - self.shift) / scale
         return self.shift + scale * standard(self).above(u, past) - age
 
@@ -125,7 +125,8 @@ def _check(law: Law) -> None:
             _require(min(p[1::2]) > 0, law, "rates must be positive")
 
 
-def _standard_scale(law: Law) -> float:
+def standard_scale(law: Law) -> float:
+    """What a draw of the standard law is multiplied by."""
     if law.family in ("exponential", "lognormal"):
         return law.parameters[0]
     if law.family in ("gamma", "weibull"):

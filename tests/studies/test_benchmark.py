@@ -40,10 +40,10 @@ def test_the_check_passes_and_sees_another_model(model: Model, monkeypatch: pyte
 
 
 def test_a_table_with_every_engine_is_printed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "SIZES", {"SimPy, user style": 2, "reference": 2, "lockstep": 50})
+    monkeypatch.setattr(benchmark, "SIZES", {"SimPy, user style": 2, "reference": 2, "lockstep": 50, "compiled": 50})
     lines: list[str] = []
     assert benchmark.run(model, 2, lines.append, lambda _: None) == 0
-    for engine in benchmark.SIZES:
+    for engine in benchmark.SIZES:  # what is not installed is named all the same
         assert any(line.startswith(engine) for line in lines)
 
 

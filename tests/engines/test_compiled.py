@@ -1,0 +1,151 @@
+"""The compiled engine: the histories of the others on all that is shipped, in any pieces, by one kernel."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.engines import compiled, lockstep, reference
+from sim.engines.interface import Plan, Rows, Watched, plan
+from sim.model.compiled import Model, compile_model
+from sim.model.expressions import Column, compile_program, parse
+from sim.runs import plan as runs_plan
+from sim.runs.plan import COMPILED_PAYS, engine_for
+from sim.scenario.build import build
+from sim.scenario.reading import read_file
+from sim.scenario.source import Source
+from tests.models import conflict
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(file.stem for file in (ROOT / "conf" / "scenario").glob("*.yaml"))
+needs_numba = pytest.mark.skipif(not compiled.installed(), reason="needs Numba: install the extra `compiled`")
+
+
+def everything(model: Model, size: int, first: int = 0, until: float = 60.0) -> Plan:
+    """A plan that watches and keeps all there is, each variable too."""
+    watched = tuple(Watched(compile_program(Column(i)), 12) for i in range(len(model.variables)))
+    integrals = (model.program(parse(f"min({model.variables[0]}, 3)")),)
+    return plan(5, until, size, first, observe=(0.0, 7.5, until), integrals=integrals, watched=watched, log=True)
+
+
+def mark(rows: Rows) -> str:
+    return f"{rows.fingerprint()} {rows.fired.tolist()}"
+
+
+@needs_numba
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_gives_the_histories_of_the_others_on_every_shipped_scenario(name: str) -> None:
+    reading = read_file(ROOT / "conf" / "scenario" / f"{name}.yaml")
+    model = compile_model(build(reading.data, source=Source.of(reading)).spec)
+    wanted = everything(model, 300, until=120.0)
+    found = compiled.simulate(model, wanted)
+    assert mark(found) == mark(lockstep.simulate(model, wanted))
+    few = everything(model, 10, until=120.0)
+    assert mark(compiled.simulate(model, few)) == mark(reference.simulate(model, few))
+
+
+@needs_numba
+def test_a_difference_would_be_seen() -> None:
+    wanted = everything(compile_model(conflict()), 50)
+    nudged = compile_model(conflict(rate=0.05 * (1 + 1e-15)))
+    assert mark(compiled.simulate(nudged, wanted)) != mark(lockstep.simulate(compile_model(conflict()), wanted))
+
+
+@needs_numba
+def test_pieces_of_a_run_and_of_its_log_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = compile_model(conflict())
+    whole = compiled.simulate(model, everything(model, 400))
+    monkeypatch.setattr(compiled, "_TOGETHER", 7)
+    assert mark(compiled.simulate(model, everything(model, 400))) == mark(whole)
+    monkeypatch.undo()
+    few = everything(model, 400)
+    few = Plan(**{**vars(few), "max_events": 400})
+    wanted = mark(compiled.simulate(model, few))
+    monkeypatch.setattr(compiled, "_LOGGED", 0)  # the log is full after every history or two
+    assert mark(compiled.simulate(model, few)) == wanted
+    parts = [compiled.simulate(model, everything(model, n, first)) for first, n in ((0, 123), (123, 277))]
+    for name in ("status", "end", "events", "milestones", "state", "observed", "inputs", "integrals"):
+        joined = np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        assert np.array_equal(joined, getattr(whole, name)), name
+
+
+@needs_numba
+def test_a_replication_is_replayed_alone() -> None:
+    model = compile_model(conflict())
+    many = compiled.simulate(model, plan(5, 60.0, 1000, log=True)).log
+    one = reference.simulate(model, plan(5, 60.0, 1, 977, log=True)).log
+    assert many is not None
+    assert one is not None
+    chosen = many.position == 977
+    assert np.array_equal(many.time[chosen], one.time)
+    assert np.array_equal(many.branch[chosen], one.branch)
+
+
+@needs_numba
+def test_inputs_shared_by_histories_are_drawn_for_each_input_number() -> None:
+    """What is remembered of a unit must not outlive it, nor be lost when its number comes again."""
+    model = compile_model(conflict())
+    inputs = np.array([3, 3, 4, 4, 3, 9, 9, 3])
+    shared = Plan(5, 60.0, inputs, np.arange(8), log=True)
+    assert mark(compiled.simulate(model, shared)) == mark(lockstep.simulate(model, shared))
+
+
+@needs_numba
+def test_one_kernel_serves_every_model() -> None:
+    for name in SHIPPED:
+        reading = read_file(ROOT / "conf" / "scenario" / f"{name}.yaml")
+        compiled.simulate(compile_model(build(reading.data, source=Source.of(reading)).spec), plan(1, 5.0, 3))
+    kernel = compiled.compiled_run()
+    assert len(kernel.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_without_numba_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    compiled.compiled_run.cache_clear()
+    with pytest.raises(ModuleNotFoundError, match="install the extra `compiled`"):
+        compiled.simulate(compile_model(conflict()), plan(1, 5.0, 3))
+    monkeypatch.undo()
+    compiled.compiled_run.cache_clear()
+
+
+def test_auto_goes_by_size_and_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    assert engine_for("auto", COMPILED_PAYS)[0] == "lockstep"
+    assert engine_for("auto", COMPILED_PAYS + 1)[0] == "compiled"
+    assert engine_for("reference", 10**9)[0] == "reference"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    engine, why = engine_for("auto", 10**9)
+    assert engine == "lockstep"
+    assert "not installed" in why
+    assert set(runs_plan.ENGINES) == {"auto", "lockstep", "reference", "compiled"}
+
+
+SCRIPT = """
+from sim.engines import compiled
+from sim.engines.interface import plan
+from sim.model.compiled import compile_model
+from tests.models import conflict
+print(compiled.simulate(compile_model(conflict()), plan(5, 60.0, 400, log=True)).fingerprint())
+"""
+
+
+@needs_numba
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+def test_the_processor_it_is_compiled_for_does_not_matter(tmp_path: Path) -> None:
+    """Compiled for a plain processor, without vector and fused instructions beyond the oldest ones."""
+    switches = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        env={**os.environ, **switches},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    wanted = lockstep.simulate(compile_model(conflict()), plan(5, 60.0, 400, log=True)).fingerprint()
+    assert found.stdout.strip() == wanted
