@@ -97,7 +97,7 @@ def one_page(
     by_hand = sum(chance * share[:, 0] for chance, share in zip(chances, moved, strict=True))
 
     u = iter(halton(points, 2 * len(counted) + 1 + len(adjustments)))
-    drawn = [curve(past.days, _jeffreys(past, next(u)), when) for past in counted]
+    drawn = [_jeffreys(past, when, next(u)) for past in counted]
     weights = mixes([past.weight for past in counted], [next(u) for _ in counted])
     which = np.searchsorted(np.cumsum(chances)[:-1], next(u), side="right")
     effects = np.array([_effects(a, next(u)) for a in adjustments]).reshape(len(adjustments), 2, points)
@@ -136,8 +136,11 @@ def curve(known: ArrayLike, shares: ArrayLike, days: ArrayLike) -> Floats:
 
 
 def jeffreys_curve(past: PastCases, days: ArrayLike, ends: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Curves (days,) of a class at two quantiles of Jeffreys' law of its shares."""
-    low, high = (curve(past.days, _jeffreys(past, np.array([end])), days)[:, 0] for end in ends)
+    """Curves (days,) of a class at two quantiles of Jeffreys' law of its shares.
+
+    Between the known days it is that of the share in between: so few cases leave as much doubt on any day.
+    """
+    low, high = (_jeffreys(past, days, np.array([end]))[:, 0] for end in ends)
     return low, high
 
 
@@ -194,12 +197,13 @@ def halton(points: int, dimensions: int) -> Floats:
     return result
 
 
-def _jeffreys(past: PastCases, u: Floats) -> Floats:
-    """Shares (days, n) of a class at quantiles ``u`` (n,); the whole of a share times n need not be whole."""
+def _jeffreys(past: PastCases, days: ArrayLike, u: Floats) -> Floats:
+    """Shares (days, n) of a class at quantiles ``u`` (n,); a share times the number of cases need not be whole."""
     from scipy.special import betaincinv
 
-    happened = past.n * np.array(past.shares)[:, None]
-    return np.asarray(betaincinv(happened + 0.5, past.n - happened + 0.5, u), dtype=np.float64)
+    happened = past.n * curve(past.days, np.array(past.shares), days)[:, None]
+    found = np.asarray(betaincinv(happened + 0.5, past.n - happened + 0.5, u), dtype=np.float64)
+    return np.where(np.asarray(days, dtype=np.float64)[:, None] > 0, found, 0.0)  # at the start nothing has happened
 
 
 def _inside(past: PastCases) -> Floats:

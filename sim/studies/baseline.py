@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sim.statistics.rival import ENDS, Adjustment, PastCases, jeffreys_curve, one_page
-from sim.statistics.shown import date_words, percent, plural, with_range, words
+from sim.statistics.shown import between, date_words, percent, plural, with_range, words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +183,7 @@ def _told(page: Mapping[str, Any], days: Sequence[str]) -> Iterator[str]:
     for past in page["classes"]:
         weight = "" if past["weight"] == 1 else f", weight {past['weight']:g}" if past["weight"] else ", not pooled"
         label = f"past cases (n = {past['n']}{weight}): {past['label']}"
-        yield from _row(label, [_ranged(past["by"][day], "share") for day in days], past["source"])
+        yield from _row(label, [_past(past["by"][day], past["n"]) for day in days], past["source"])
     if len(page["classes"]) > 1:
         yield from _row("pooled in log-odds", [_single(page["by"][day], "pooled") for day in days])
     for special in page["adjustments"]:
@@ -191,7 +191,7 @@ def _told(page: Mapping[str, Any], days: Sequence[str]) -> Iterator[str]:
         spread = f" ({odds['low']:.2g}–{odds['high']:.2g})" if odds["high"] > odds["low"] else ""
         chance = "" if special["chance"] > 1 - 1e-9 else f", with a chance of {percent(special['chance'])}"
         chance = chance if special["chance"] > 0 else ", not so on this date"
-        usual = f"; so in {percent(special['usual'])} of past cases" if special["usual"] else ""
+        usual = f"; taken to be so in {percent(special['usual'])} of past cases" if special["usual"] else ""
         whence = f"input {special['input']}" if special["input"] else f"{special['basis']['kind']}"
         why = f": {special['basis']['why']}" if special["basis"]["why"] else ""
         text = f"odds × {odds['median']:.2g}{spread}{chance}: {special['says']}{usual} [{whence}{why}]"
@@ -206,6 +206,13 @@ def _row(label: str, cells: Sequence[str], note: str = "") -> Iterator[str]:
     yield from (f"    {line}" for line in rest)
     if note:
         yield from textwrap.wrap(note, WIDTH, initial_indent="      ", subsequent_indent="      ")
+
+
+def _past(numbers: Mapping[str, float] | None, n: int) -> str:
+    """Share of past cases; none of them is no chance under 1 %, but a count."""
+    if numbers is None or numbers["share"]:
+        return _ranged(numbers, "share")
+    return f"0 of {n} ({between(numbers['range_low'], numbers['range_high'])})"
 
 
 def _ranged(numbers: Mapping[str, float] | None, key: str) -> str:

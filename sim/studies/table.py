@@ -98,7 +98,8 @@ def footer(summary: Mapping[str, Any]) -> list[str]:
     ]
     if summary.get("rival"):
         lines.append(
-            "Past cases: share of n cases, in brackets 10–90 % for so few (Jeffreys). One-page rival: those classes "
+            "Past cases: share of n cases (interpolated between the days counted), in brackets 10–90 % for so few "
+            "(Jeffreys). One-page rival: those classes "
             "pooled and adjusted in log-odds, without the model (study=baseline prints the page)."
         )
     if any(seen["delay"] >= HALF_A_DAY for seen in summary.get("seen", {}).values()):
@@ -183,8 +184,9 @@ def _rivals(summary: Mapping[str, Any], milestone: str) -> Iterator[tuple[str, l
 
 def _past(rate: Mapping[str, Any], day: str) -> str:
     """Share of past cases with its interval."""
-    interval = rate.get("range", {}).get(day)
-    return f"{percent(rate['by'][day])} ({between(*interval)})" if interval else percent(rate["by"][day])
+    share, interval = rate["by"][day], rate.get("range", {}).get(day)
+    said = percent(share) if share else f"0 of {rate['n']}"
+    return f"{said} ({between(*interval)})" if interval else said
 
 
 def _table(title: str, days: Mapping[str, str], width: int) -> Table:

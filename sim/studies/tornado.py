@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 STUDY: Final = "tornado"
 SETTINGS: Final = ("milestone", "day", "replications", "inputs", "figures")
-WHICH: Final = ("judgements", "all")
+WHICH: Final = ("all", "judgements")
 ENDS: Final = (0.1, 0.9)
 REPLICATIONS: Final = 10_000
 
@@ -56,7 +56,7 @@ class Question:
     milestone: str
     day: int
     replications: int
-    which: str = "judgements"
+    which: str = "all"
 
 
 def answer(order: Order) -> int:
@@ -101,11 +101,11 @@ def question(scenario: Scenario, study: Mapping[str, Any]) -> Question:
         raise SettingError(f"study.replications: {n} is outside 100 … 10,000,000")
     which = study.get("inputs", WHICH[0])
     if which not in WHICH:
-        raise SettingError(f"study.inputs: {which!r} is unknown{nearest(str(which), WHICH)}; judgements or all")
+        raise SettingError(f"study.inputs: {which!r} is unknown{nearest(str(which), WHICH)}; all or judgements")
     return Question(milestone, day, n, which)
 
 
-def doubts(scenario: Scenario, which: str = "judgements") -> list[Doubt]:
+def doubts(scenario: Scenario, which: str = "all") -> list[Doubt]:
     """The inputs and hidden starts that are varied: those that rest on a judgement, or all."""
     spec, found = scenario.spec, []
     for info in scenario.inputs:
@@ -209,7 +209,8 @@ def play(
 ) -> list[NDArray[np.bool_]]:
     """Whether the event happens in each of the same histories, for every model: arrays (replications,)."""
     tasks = [
-        Task(compile_model(spec, strict=False), settings.seed, asked.day, (asked.day,), engine=settings.engine) for spec in specs
+        Task(compile_model(spec, strict=False), settings.seed, asked.day, (asked.day,), engine=settings.engine)
+        for spec in specs
     ]
     split = parts(asked.replications, settings.chunk)
     items = [(task, part) for task in tasks for part in split]

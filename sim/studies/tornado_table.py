@@ -74,7 +74,7 @@ def footer(data: Mapping[str, Any]) -> list[str]:
     if still:
         lines.append(f"No difference to the last digit shown: {', '.join(still)}.")
     places = [entry["place"] for entry in data["not_varied"]]
-    if places and data["inputs"] == "judgements":
+    if places:
         more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
         lines.append(
             f"Free judgements that are no input with two ends, so not varied: {', '.join(places[:NAMED])}{more}."

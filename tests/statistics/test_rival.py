@@ -103,6 +103,35 @@ def test_one_class_alone_is_jeffreys_law() -> None:
     assert page.cases_low[0] == pytest.approx(page.low, abs=2e-3)
 
 
+def test_between_known_days_the_cases_are_as_few() -> None:
+    none = one_page([PastCases(6, (30.0,), (0.0,))], [], [], [3, 7, 30])
+    assert none.cases_high == pytest.approx(np.full((1, 3), betaincinv(0.5, 6.5, 0.9)))
+    between = one_page([CURATED], [], [], [60]).cases_low[0, 0]
+    share = float(curve(DAYS, CURATED.shares, [60])[0])
+    assert between == pytest.approx(betaincinv(14 * share + 0.5, 14 * (1 - share) + 0.5, 0.1))
+
+
+def test_each_way_the_case_may_be_has_its_chance_in_the_mean() -> None:
+    # So many cases that nothing else is in doubt.
+    many = PastCases(10**7, DAYS, CURATED.shares)
+    ways = [(0.2, (True, False)), (0.8, (False, True))]
+    page = one_page([many], [fixed(3.0), fixed(0.5)], ways, DAYS)
+    odds = np.array([p / (1 - p) for p in CURATED.shares])
+    assert page.probability == pytest.approx(
+        0.2 * 3 * odds / (1 + 3 * odds) + 0.8 * 0.5 * odds / (1 + 0.5 * odds), abs=1e-3
+    )
+    assert page.high == pytest.approx(3 * odds / (1 + 3 * odds), abs=1e-3)
+    assert page.low == pytest.approx(0.5 * odds / (1 + 0.5 * odds), abs=1e-3)
+
+
+def test_classes_are_in_doubt_each_for_itself() -> None:
+    alike = PastCases(14, DAYS, CURATED.shares)
+    alone, both = (one_page(classes, [], [], [90.0], points=8_192) for classes in ([alike], [alike, alike]))
+    # Two classes of 14 know more than one; with one quantile for both the range would stay as wide as that of one.
+    spread = [float(log_odds(page.high[0]) - log_odds(page.low[0])) for page in (alone, both)]
+    assert spread[1] < 0.9 * spread[0]
+
+
 def test_the_range_grows_with_each_doubt_and_shrinks_with_more_cases() -> None:
     def width(*classes: PastCases, doubt: float = 0.0) -> float:
         adjust = [Adjustment(lognormal(1.0, doubt))] if doubt else []

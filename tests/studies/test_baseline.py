@@ -104,7 +104,7 @@ def test_the_page_is_printed_and_kept(tmp_path: Path) -> None:
     text = "\n".join(lines)
     for part in (
         "past cases (n = 20): quarrels of that kind",
-        "odds × 2.2 (1.6–2.9), with a chance of 30 %: North wants force; so in 10 % of past cases [input force_x",
+        "odds × 2.2 (1.6–2.9), with a chance of 30 %: North wants force; taken to be so in 10 % of past cases [input",
         "odds × 0.5: a third power looks on [data: invented for a test]",
         "by hand: every doubt at its middle",
         "one-page rival: mean over the doubts",

@@ -73,7 +73,7 @@ base_rates:
   - {{milestone: strike, class: clocks, n: 20, by: {{90: 0.30}}, source: invented}}
 """
 N, DAY = 20_000, 90
-ASKED = Question("strike", DAY, N)
+ASKED = Question("strike", DAY, N, "judgements")
 #: Four and a half standard deviations of a share: one false alarm in 150,000 comparisons.
 NOISE = 4.5 * 0.5 / math.sqrt(N)
 
@@ -142,13 +142,11 @@ def test_the_error_is_that_of_a_paired_difference(data: tornado.Data) -> None:
 
 
 def test_all_takes_in_what_rests_on_data() -> None:
-    assert [doubt.name for doubt in doubts(scenario())] == ["pace", "talk_rate", "goal"]
-    assert [doubt.name for doubt in doubts(scenario(), "all")] == ["pace", "rash_x", "talk_rate", "goal"]
+    assert [doubt.name for doubt in doubts(scenario(), "judgements")] == ["pace", "talk_rate", "goal"]
+    assert [doubt.name for doubt in doubts(scenario())] == ["pace", "rash_x", "talk_rate", "goal"]
     known = "  pace: {value: 0.01 per d, basis: {judgement: so be it, fixed: known}}\n  rash_x"
-    held = [
-        doubt.name for doubt in doubts(scenario(f"{TEXT[: TEXT.index('  pace')]}{known}{TEXT.split('  rash_x')[1]}"))
-    ]
-    assert held == ["talk_rate", "goal"]
+    sure = scenario(f"{TEXT[: TEXT.index('  pace')]}{known}{TEXT.split('  rash_x')[1]}")
+    assert [doubt.name for doubt in doubts(sure, "judgements")] == ["talk_rate", "goal"]
 
 
 def test_judgements_without_two_ends_are_named(data: tornado.Data) -> None:
@@ -167,10 +165,27 @@ def test_judgements_without_two_ends_are_named(data: tornado.Data) -> None:
     assert "1 per 330 d" in lines[1]
 
 
+def test_what_happens_on_the_last_day_counts() -> None:
+    fixed = TEXT.replace("after: {lognormal: {median: 10 d, p90: 20 d}}", "after: 12 d")
+    told = fixed.replace("then: {talked: 0}", "then: {talked: 9}").replace("when: talked above 3", "when: talked is 9")
+    told = told.replace('rate: talk_rate\n    then: {talked: "+1 capped"}', "rate: talk_rate\n    then: {talked: 1}")
+    told = told.replace(f"    {JUDGED}\nmilestones", f"    {small.BASIS}\nmilestones")
+    changed = scenario(told.replace("while: not struck\n    after: 12 d", "after: 12 d"))
+    for day, wanted in ((11, 0.0), (12, 1.0)):
+        (happened,) = play([changed.spec], Question("talk", day, 200, "all"), Settings())
+        assert happened.mean() == wanted
+
+
+def test_a_level_without_a_chance_is_not_varied() -> None:
+    never = TEXT.replace("{calm: 0.5, bold: 0.3, rash: 0.2}", "{calm: 0.5, bold: 0.5, rash: 0}")
+    goal = next(doubt for doubt in doubts(scenario(never)) if doubt.name == "goal")
+    assert [text for text, _ in goal.values] == ["calm", "bold"]
+
+
 def test_the_question_has_sensible_defaults() -> None:
-    assert question(scenario(), {}) == Question("strike", 90, 10_000, "judgements")
-    asked = {"milestone": "talk", "day": 12, "replications": 500, "inputs": "all"}
-    assert question(scenario(), asked) == Question("talk", 12, 500, "all")
+    assert question(scenario(), {}) == Question("strike", 90, 10_000, "all")
+    asked = {"milestone": "talk", "day": 12, "replications": 500, "inputs": "judgements"}
+    assert question(scenario(), asked) == Question("talk", 12, 500, "judgements")
     for study, why in (
         ({"milestone": "srike"}, r"study.milestone: unknown milestone 'srike' \(did you mean 'strike'\?\)"),
         ({"day": 121}, r"study.day: 121 is outside 1 … 120"),
@@ -183,7 +198,7 @@ def test_the_question_has_sensible_defaults() -> None:
 
 
 def test_a_run_is_kept_shown_extended_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = Question("strike", DAY, 400)
+    asked = Question("strike", DAY, 400, "judgements")
     data, folder = tornado.tornado(scenario(), asked, Settings(), tmp_path, command="escalation study=tornado")
     assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == data
     assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["complete"] is True
@@ -194,9 +209,10 @@ def test_a_run_is_kept_shown_extended_and_compared(tmp_path: Path, capsys: pytes
     assert tornado.tornado(scenario(), asked, Settings(), tmp_path) == (data, folder)
     assert "shown, not computed again" in capsys.readouterr().err
     assert tornado.tornado(scenario(), asked, Settings(again=True), tmp_path)[0] == data
-    longer, same = tornado.tornado(scenario(), Question("strike", DAY, 600), Settings(), tmp_path)
+    longer, same = tornado.tornado(scenario(), Question("strike", DAY, 600, "judgements"), Settings(), tmp_path)
     assert (longer["replications"], same) == (600, folder)
-    for other in (Question("talk", DAY, 400), Question("strike", 30, 400), Question("strike", DAY, 400, "all")):
+    others = (("talk", DAY, "judgements"), ("strike", 30, "judgements"), ("strike", DAY, "all"))
+    for other in (Question(milestone, day, 400, which) for milestone, day, which in others):
         assert tornado.tornado(scenario(), other, Settings(), tmp_path)[1] != folder
     wrong = folder / "summary.json"
     wrong.write_text(wrong.read_text(encoding="utf-8").replace('"probability": 0.', '"probability": 0.9', 1), "utf-8")
@@ -205,7 +221,7 @@ def test_a_run_is_kept_shown_extended_and_compared(tmp_path: Path, capsys: pytes
 
 
 def test_the_figure_is_drawn_into_the_folder(tmp_path: Path) -> None:
-    data, folder = tornado.tornado(scenario(), Question("strike", DAY, 200), Settings(), tmp_path)
+    data, folder = tornado.tornado(scenario(), Question("strike", DAY, 200, "judgements"), Settings(), tmp_path)
     paths = tornado.plot(data, folder)
     assert sorted(path.name for path in paths) == ["tornado.png", "tornado.svg"]
     assert all(path.stat().st_size > 1_000 for path in paths)
