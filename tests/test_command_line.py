@@ -196,7 +196,7 @@ EXPERIMENT = (
         ("experiments", EXPERIMENT + "run:\n  seed: minus\n", ":7: run.seed: 'minus' is no whole number"),
         ("experiments", EXPERIMENT + "run: {seed: 3\n", ":7: run: not valid YAML"),
         ("experiments", EXPERIMENT.replace("small", "smal"), ":4: scenario=smal: there is no such scenario"),
-        ("experiments", EXPERIMENT + "scenario: {inputs: {force_xx: {value: 3}}}\n", ":6: inputs.force_xx: the scenario has no such input (did you mean 'force_x'?)"),
+        ("experiments", EXPERIMENT + "scenario: {inputs: {force_xx: {value: 3}}}\n", ":6: inputs.force_xx: the scenario has no such input, and nothing uses it (did you mean 'force_x'?)"),
         ("experiments", EXPERIMENT + "scenario: {titel: x}\n", ":6: titel: unknown key (got 'titel') (did you mean 'title'?)"),
         ("study", "name: check\nfigurs: no\n", ":2: study.figurs: study check has no such setting"),
         ("study", "name: check\nname: x\n", ":2: name: the key stands twice"),

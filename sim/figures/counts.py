@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from sim.figures.dates import calendar, dates
-from sim.figures.style import GREY, INK, SMALL, SPREAD, SPREAD_WORDS, headed, note, plain, styled, wrapped
+from sim.figures.style import GREY, INK, SMALL, SPREAD, SPREAD_WORDS, VERMILION, headed, note, plain, styled, wrapped
 from sim.statistics.shown import words
 
 #: Panels at most, the first in the order of the scenario.
@@ -23,7 +23,7 @@ QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Size of a panel in inches, and of a line of its sentence.
 WIDE, HIGH, LINE = 4.0, 2.9, 0.14
 POINT: Final[dict[str, Any]] = {"linestyle": "none", "marker": "o", "markersize": 6.5, "markeredgecolor": INK}
-FILLED, HOLLOW = INK, "white"
+FILLED, HOLLOW, CHANGED = INK, "white", VERMILION
 
 
 def fan(summary: Mapping[str, Any], count: Mapping[str, Any], occupancy: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -123,7 +123,7 @@ def _panel(
     tops = [point["value"] for point in points]
     for point in points:
         on: Any = datetime.date.fromisoformat(point["date"])
-        face = FILLED if point["known"] else HOLLOW
+        face = _face(point)
         # What was known stands to the left of the fan where there is room, what came later above it.
         left = point["known"] and begin is not None and on > begin
         ax.plot([on], [point["value"]], markerfacecolor=face, clip_on=False, zorder=5, **POINT)
@@ -145,15 +145,20 @@ def _panel(
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
+def _face(point: Mapping[str, Any]) -> str:
+    return CHANGED if point.get("changed") else FILLED if point["known"] else HOLLOW
+
+
 def _sources(summary: Mapping[str, Any], counts: Sequence[Mapping[str, Any]], width: float) -> list[tuple[str, str]]:
     """Faces of the points with what they rest on."""
     points = [point for count in counts for point in count["reported"]]
     found = []
-    for known, face, says in (
-        (True, FILLED, "reported, known on the date of the forecast"),
-        (False, HOLLOW, "reported later, not used"),
+    for face, says in (
+        (FILLED, "reported, known on the date of the forecast"),
+        (HOLLOW, "reported later, not used"),
+        (CHANGED, "not reported but set for this run"),
     ):
-        mine = list(dict.fromkeys(point["source"] for point in points if point["known"] == known))
+        mine = list(dict.fromkeys(point["source"] for point in points if _face(point) == face))
         if mine:
             found.append((face, wrapped(f"{says}: {'; '.join(mine)}", width - 0.9)))
     return found

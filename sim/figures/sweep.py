@@ -15,7 +15,23 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from sim.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PERCENT, PURPLE, SKY, VERMILION, styled
+from sim.figures.style import (
+    BLUE,
+    ERROR,
+    ERROR_WORDS,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PERCENT,
+    PURPLE,
+    RANGE,
+    SMALL,
+    VERMILION,
+    headed,
+    styled,
+    wrapped,
+)
 from sim.statistics.shown import between, date_words, points, with_range, words
 
 #: A job: the values of the keys that were swept, and the summary of its forecast.
@@ -83,7 +99,7 @@ def _lines(cells: Sequence[Cell], label: str, failed: int) -> Figure:
     _titles(
         figure,
         cells,
-        "Line: chance, drawn straight between the jobs; dark mark at each job: 95 % sampling error. Band: ",
+        f"Line: chance, drawn straight between the jobs. Black line with caps: {ERROR_WORDS}. Band: ",
         failed,
     )
     return figure
@@ -94,9 +110,9 @@ def _line_panel(ax: Axes, cells: Sequence[Cell], name: str) -> None:
     five = [_five(summary, name) for _, summary in cells]
     if any(summary["inputs"] for _, summary in cells):
         low, high = [f["range_low"] for f in five], [f["range_high"] for f in five]
-        ax.fill_between(at, low, high, color=SKY, alpha=0.45, linewidth=0)
+        ax.fill_between(at, low, high, **RANGE)
     ax.plot(at, [f["probability"] for f in five], color=BLUE, linewidth=1.8, marker="o", markersize=4)
-    ax.vlines(at, [f["low"] for f in five], [f["high"] for f in five], color=INK, linewidth=1.6, zorder=4)
+    ax.errorbar(at, [f["probability"] for f in five], yerr=_error(five), zorder=4, **ERROR)
     _panel_title(ax, cells, name)
 
 
@@ -144,7 +160,7 @@ def _bars(cells: Sequence[Cell], label: str, failed: int) -> Figure:
         colour = COLOURS[number]
         places = [row - 0.4 + step * (number + 0.5) for row in range(len(names))]
         five = [_five(summary, name) for name in names]
-        shape: dict[str, Any] = {"height": 0.8 * step, "edgecolor": colour, "linewidth": 0.6}
+        shape: dict[str, Any] = {"height": 0.44 * step, "edgecolor": colour, "linewidth": 0.6}
         ax.barh(
             places,
             [f["probability"] for f in five],
@@ -153,9 +169,10 @@ def _bars(cells: Sequence[Cell], label: str, failed: int) -> Figure:
             label=_value(value),
             **shape,
         )
-        ax.barh(places, [f["high"] - f["low"] for f in five], left=[f["low"] for f in five], color=colour, **shape)
         if summary["inputs"]:
-            ax.hlines(places, [f["range_low"] for f in five], [f["range_high"] for f in five], color=INK, linewidth=1.4)
+            low, across = [f["range_low"] for f in five], [f["range_high"] - f["range_low"] for f in five]
+            ax.barh(places, across, left=low, height=0.8 * step, zorder=0.8, **RANGE)  # behind the bar
+        ax.errorbar([f["probability"] for f in five], places, xerr=_error(five), **ERROR)
         for place, f in zip(places, five, strict=True):
             end = max(f["probability"], f["range_high"] if summary["inputs"] else 0.0, f["high"])
             longest = max(longest, end)
@@ -168,7 +185,7 @@ def _bars(cells: Sequence[Cell], label: str, failed: int) -> Figure:
     ax.legend(
         title=textwrap.fill(label, 60), loc="lower left", bbox_to_anchor=(0, 1), ncols=many, frameon=False, fontsize=9
     )
-    _titles(figure, cells, "Bar: chance; its dark end: 95 % sampling error. Line: ", failed)
+    _titles(figure, cells, f"Bar: chance. Black line with caps: {ERROR_WORDS}. Band: ", failed)
     return figure
 
 
@@ -283,6 +300,12 @@ def _five(summary: Mapping[str, Any], name: str) -> Five:
     return five
 
 
+def _error(five: Sequence[Five]) -> list[list[float]]:
+    """Sampling error below and above each chance; rounding can leave an end a hair on the wrong side of it."""
+    below = [max(f["probability"] - f["low"], 0.0) for f in five]
+    return [below, [max(f["high"] - f["probability"], 0.0) for f in five]]
+
+
 def _sentence(cells: Sequence[Cell], name: str, kind: str = "outcomes") -> str:
     return next((s["sentences"][kind][name] for _, s in cells if name in s["sentences"][kind]), "")
 
@@ -299,9 +322,7 @@ def _titles(figure: Figure, cells: Sequence[Cell], meaning: str, failed: int) ->
     summaries = [summary for _, summary in cells]
     titles = list(dict.fromkeys(summary["title"] for summary in summaries))
     title = titles[0] if len(titles) == 1 else "Several scenarios"
-    figure.suptitle(
-        f"{title}: where it stands {_deadline(summaries)}", x=0.005, ha="left", fontsize=13, fontweight="bold"
-    )
+    headed(figure, f"{title}: where it stands {_deadline(summaries)}")
     rare = [name for name in summaries[0]["outcomes"] if name not in _outcomes(cells)]
     lines = [meaning + _range_words(summaries)]
     if rare:
@@ -317,8 +338,8 @@ def _titles(figure: Figure, cells: Sequence[Cell], meaning: str, failed: int) ->
     lines.append(
         f"{many} simulated histories a job, {seed}, as of {date}. Chances under assumptions, most of them judgements."
     )
-    wrapped = [textwrap.fill(line, int(figure.get_figwidth() * 15)) for line in lines]
-    figure.supxlabel("\n".join(wrapped), x=0.005, ha="left", fontsize=8.5)
+    text = "\n".join(wrapped(line, figure.get_figwidth()) for line in lines)
+    figure.supxlabel(text, x=0.005, ha="left", fontsize=SMALL)
 
 
 def _range_words(summaries: Sequence[Mapping[str, Any]]) -> str:

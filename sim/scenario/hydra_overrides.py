@@ -113,7 +113,7 @@ def _check_known(override: Override, cfg: DictConfig) -> None:
             return
     else:
         return
-    known = [*_settings(cfg), *(["experiments"] if adds else [])]
+    known = [*_settings(cfg), "experiments"]
     near = nearest(key, known) or _by_last_name(key, known)
     why = "there is no such setting" + ("" if near else "; `escalation --cfg job` prints those there are")
     near = f"+{near}" if near == "experiments" else near

@@ -58,7 +58,7 @@ def counts(scenario: Scenario, occupancy: Mapping[str, Any]) -> list[dict[str, A
     ``occupancy`` gives the table (days, values) of each number watched by its name. ``lower`` is the value in place 0
     and ``step`` the distance of places; ``most`` the largest value told apart, ``clipped`` whether some history went
     beyond it. ``reported`` are the dated values of the file: date, value, what each rests on, and whether it was
-    ``known`` on the date of the forecast.
+    ``known`` on the date of the forecast, or ``changed`` for this run.
     """
     found = []
     for variable in shown(scenario):
@@ -105,6 +105,7 @@ def _reported(scenario: Scenario, name: str, value: DatedValue) -> dict[str, Any
         "date": date.isoformat(),
         "value": value.value,
         "known": date <= scenario.as_of,
+        "changed": value.evidence.kind == "change",
         "source": _source(scenario, name, value.evidence, date),
     }
 

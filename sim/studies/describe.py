@@ -6,13 +6,17 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from sim.model.laws import Law
-from sim.scenario.scenario import Evidence, Scenario, free_judgements
-from sim.statistics.shown import date_words, words
+from sim.scenario.scenario import Evidence, Rival, Scenario, Statement
+from sim.statistics.shown import date_words, percent, plural, words
 from sim.studies.order import Order
 
 SETTINGS: Final = ()
 WIDTH: Final = 110
+#: A chance that is certain, but for rounding.
+ALL_BUT: Final = 1 - 1e-9
 _CLOCKS: Final = (("on", "on"), ("when", "at once when"), ("rate", "rate"), ("after", "after"))
 
 
@@ -24,6 +28,7 @@ def answer(order: Order) -> int:
 
 def describe(scenario: Scenario) -> list[str]:
     """The scenario as lines of plain text, as of its date."""
+    free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
     parts: list[tuple[str, Iterable[str]]] = [
         ("Who acts", _actors(scenario)),
         ("Where things stand", _state(scenario)),
@@ -34,13 +39,14 @@ def describe(scenario: Scenario) -> list[str]:
         ("How it may end, the first that holds", (f"{words(o.name)}: {o.says}" for o in scenario.outcomes)),
         ("Beside any outcome", (f"{words(f.name)}: {f.says}" for f in scenario.flags)),
         ("How past cases went", _base_rates(scenario)),
-        (
-            "Judgements that could well be otherwise",
-            (f"{j.place}: {j.why}" for j in scenario.judgements if not j.fixed),
-        ),
+        ("What moves them on the one-page rival (study=baseline)", _rivals(scenario.rivals)),
+        ("What was said of the chances; no part of the model (study=weigh)", map(_statement, scenario.statements)),
+        (f"Judgements that could well be otherwise ({len(free)})", (f"{j.place}: {j.why}" for j in free)),
         ("What the reports say and the model leaves out", _left_out(scenario)),
     ]
-    lines = [scenario.title, scenario.question, *_head(scenario)]
+    lines = [
+        line for text in (scenario.title, scenario.question, *_head(scenario)) for line in textwrap.wrap(text, WIDTH)
+    ]
     for title, entries in parts:
         shown = [line for entry in entries for line in _wrapped(entry)]
         if shown:
@@ -53,7 +59,7 @@ def _head(scenario: Scenario) -> Iterator[str]:
     outlets = "; ".join(f"{report.outlet}, {date_words(report.date.isoformat())}" for report in known)
     yield (
         f"As of the end of {date_words(scenario.as_of.isoformat())}, for {scenario.until:g} days."
-        f"{f' Reports: {outlets}.' if outlets else ''} Free judgements: {free_judgements(scenario)}."
+        f"{f' Reports: {outlets}.' if outlets else ''}"
     )
 
 
@@ -159,6 +165,25 @@ def _base_rates(scenario: Scenario) -> Iterator[str]:
     for rate in scenario.base_rates:
         by = ", ".join(f"{share:g} by day {day:g}" for day, share in rate.by.items())
         yield f"{words(rate.milestone)}, {rate.label} (n = {rate.n}): {by} [{rate.source}]"
+
+
+def _rivals(rivals: Iterable[Rival]) -> Iterator[str]:
+    for rival in rivals:
+        for special in rival.adjustments:
+            odds = float(special.law.quantile(np.array([0.5]))[0])
+            chance = "" if special.chance > ALL_BUT else f", with a chance of {percent(special.chance)}"
+            chance = chance if special.chance > 0 else ", not so on this date"
+            usual = f"; so in {percent(special.usual)} of past cases" if special.usual else ""
+            whence = f" [input {special.input}]" if special.input else _rests(special.evidence)
+            yield f"{words(rival.milestone)}, odds × {odds:.2g}{chance}: {special.says}{usual}{whence}"
+
+
+def _statement(said: Statement) -> str:
+    about = f", about {date_words(said.about.isoformat())}" if said.about else ""
+    what = words(said.milestone) if said.milestone else " or ".join(map(words, said.outcomes))
+    within = f"within {plural(round(said.within), 'day')}" if said.within is not None else "no deadline given"
+    who = f"{said.speaker}, {date_words(said.said_on.isoformat())}{about}"
+    return f"{who}: {what}, {said.words} ({within}){_rests(said.evidence)}"
 
 
 def _left_out(scenario: Scenario) -> Iterator[str]:

@@ -198,7 +198,9 @@ def _unparsed(override: str, why: str) -> str:
     """An override that cannot be read."""
     text = override if override.isprintable() else repr(override)
     key, equals, value = override.partition("=")
-    if not equals:
+    if not equals and key in ("help", "version"):
+        remedy = f"write escalation --{key}"
+    elif not equals:
         remedy = "write it as KEY=VALUE, such as run.seed=7"
     elif re.search(r"[^\w.@/+~$-]", key.strip()):
         remedy = "a key holds letters, digits, _ and dots; write other signs in it as _ (times.talks_is_open)"

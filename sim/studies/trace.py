@@ -42,7 +42,7 @@ class Line:
     """What happened: at ``time`` (days after the start), or ``count`` times from then to ``last``.
 
     ``says`` is empty for what only fades. ``changes`` are (column, old, new); ``reached`` the milestones that were
-    reached with it; ``actor`` who did it.
+    reached with it; ``actor`` who did it. ``next_day``: at time 0, but only as the day after the start begins.
     """
 
     time: float
@@ -52,6 +52,7 @@ class Line:
     count: int = 1
     last: float = 0.0
     actor: str = ""
+    next_day: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +91,17 @@ def replay(scenario: Scenario, task: Task, number: int) -> History:
         if math.isfinite(time):
             reached.setdefault(time, []).append(name)
     lines = [Line(0.0, "at the start", (), tuple(reached.pop(0.0)))] if 0.0 in reached else []
+    begun = False
     for place, event in enumerate(heard):
+        # What is due on the day after the start comes at time 0, and so does what follows from it at once.
+        begun = begun or model.rows[event.row].kind == "calendar"
         # Of several events at one instant the last one carries what was reached then.
         last = place + 1 == len(heard) or heard[place + 1].time != event.time
         changes = tuple(change for change in event.changes if change[1] != change[2])
         news = tuple(reached.get(event.time, ())) if last else ()
         actor = model.rows[event.row].name.partition(".")[0]
-        lines.append(Line(event.time, _sentence(scenario, model, event), changes, news, 1, event.time, actor))
+        says = _sentence(scenario, model, event)
+        lines.append(Line(event.time, says, changes, news, 1, event.time, actor, begun and event.time == 0.0))
     faded = Counter(row.removeprefix(FADING) for e in heard if (row := model.rows[e.row].name).startswith(FADING))
     told = tuple(line for line in lines if line.says or line.reached)
     return History(model, rows, tuple(merged(lines)), told, _steps(task, rows, heard), faded)
@@ -136,6 +141,7 @@ def merged(lines: Iterable[Line]) -> list[Line]:
             before is not None
             and (before.says, [change[0] for change in before.changes]) == (line.says, columns)
             and not before.reached
+            and before.next_day == line.next_day
         ):
             changes = tuple((c, a[1], b[2]) for c, a, b in zip(columns, before.changes, line.changes, strict=True))
             result[-1] = replace(line, time=before.time, changes=changes, count=before.count + 1)
@@ -152,14 +158,13 @@ def tell(scenario: Scenario, history: History, number: int, seed: int) -> list[s
         f"{scenario.title}: simulated history {number:,} of seed {seed}, from {start}",
         "One of many that follow from the stated assumptions, and no more likely than the others.",
         "",
-        "Drawn for this history:",
-        *(f"  {line}" for line in _drawn(scenario, model, rows)),
-        "",
     ]
+    drawn = _drawn(scenario, model, rows)
+    text += ["Drawn for this history:", *(f"  {line}" for line in drawn), ""] if drawn else []
     milestones = {m.name: m.says for m in scenario.milestones}
     for line in history.lines:
-        when = _date(scenario.as_of, line.time)
-        last = _date(scenario.as_of, line.last)
+        when = _date(scenario.as_of, line.time, next_day=line.next_day)
+        last = _date(scenario.as_of, line.last, next_day=line.next_day)
         often = f", {line.count} times" + (f" to {last}" if last != when else "") if line.count > 1 else ""
         changes = "; ".join(_change(scenario, model, *change) for change in line.changes)
         text.append(f"{when:>11}  {line.says or 'time passes'}{often}{f' ({changes})' if changes else ''}")
@@ -231,9 +236,9 @@ def write(scenario: Scenario, settings: Settings, results: Path, *, figures: boo
 
 
 # ------------------------------------------------------------------------------------------------------ words
-def _date(as_of: datetime.date, time: float) -> str:
+def _date(as_of: datetime.date, time: float, *, next_day: bool = False) -> str:
     """Day of an event. A day begins where the one before ends, and what is due "on" a day happens as it begins."""
-    day = as_of + datetime.timedelta(days=math.floor(time) + 1 if time > 0 else 0)
+    day = as_of + datetime.timedelta(days=math.floor(time) + 1 if time > 0 or next_day else 0)
     return date_words(day.isoformat())
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.figures import counts, dates, incidence, occupancy, outcomes
-from sim.figures.style import ERROR, RANGE, SPREAD, SPREAD_WORDS, save
+from sim.figures.style import ERROR, RANGE, SPREAD, SPREAD_WORDS, save, slim
 from sim.statistics.shown import with_range
 from sim.studies.forecast import Result, forecast
 from sim.studies.settings import Settings
@@ -256,3 +256,10 @@ def test_what_a_scenario_lacks_is_not_drawn(tmp_path: Path) -> None:
     for draw in (occupancy.draw, counts.draw):
         with pytest.raises(ValueError, match="to draw; the scenario has none"):
             draw(found.summary, {})
+
+
+def test_a_slim_drawing_loses_no_corner() -> None:
+    path = b'<path d="M 0 1.23456 \nL 1.004 1.23456 \nL 2 1.23456 \nL 2 1.23456 \nL 2 5 \nL 1 5 \nL 3 5 \nz\n"/>'
+    assert slim(path) == b'<path d="M 0 1.23\nL 2 1.23\nL 2 5\nL 1 5\nL 3 5\nz"/>'
+    sign = b'  <g>\n   <use xlink:href="#DejaVuSans-Bold-41" transform="translate(62.984375 0)"/>\n  </g>'
+    assert slim(sign) == b'  <g>\n<use xlink:href="#B41" transform="translate(62.98 0)"/>\n</g>'

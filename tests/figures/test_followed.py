@@ -100,7 +100,7 @@ def test_a_fan_holds_the_quantiles_of_the_histories(result: Result) -> None:
     assert (tension["name"], shots["name"]) == ("tension", "shots")
     values = counts.fan(result.summary, tension, result.occupancy())
     assert values.shape == (5, 121)
-    for place, share in enumerate(counts.QUANTILES):
+    for place, share in enumerate((0.05, 0.25, 0.5, 0.75, 0.95)):
         for which, day in enumerate(task.days):
             wanted = np.quantile(rows.observed[which, column], share, method="inverted_cdf")
             assert values[place, day] == wanted

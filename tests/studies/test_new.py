@@ -67,6 +67,19 @@ def test_description_names_everything_in_the_scenario(tmp_path: Path) -> None:
     assert "as of the end of 10 Mar 2030" in text.lower().replace("mar", "Mar")
 
 
+def test_description_tells_of_the_rival_and_of_what_was_said(tmp_path: Path) -> None:
+    path = create(str(tmp_path / "scenario" / "strait.yaml"))
+    text = " ".join(" ".join(describe(build(read_file(path).data))).split())
+    assert (
+        "clash, odds × 3, with a chance of 20 %: the island's government wants the strait; so in 10 % of past cases"
+        in text
+    )
+    assert "A former admiral, 10 Mar 2030: clash, 30 % (within 30 days) [finding 7]" in text
+    early = " ".join(describe(build(read_file(path).data, as_of="2030-03-01")))
+    assert "admiral" not in early
+    assert max(map(len, describe(build(read_file(path).data)))) <= 110
+
+
 def test_description_follows_the_date(tmp_path: Path) -> None:
     path = create(str(tmp_path / "scenario" / "strait.yaml"))
     early = build(read_file(path).data, as_of="2030-03-01")

@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from sim.__main__ import main
 from sim.figures import sweep as figure
-from sim.figures.style import save
+from sim.figures.style import ERROR, RANGE, save
 from sim.scenario.problems import ScenarioError
 from sim.scenario.source import Source
 from sim.studies import sweep, sweep_index, sweep_table, sweeper
@@ -359,14 +360,16 @@ def test_numbers_are_drawn_as_lines_with_bands_and_sampling_error_apart(summarie
     panels = [ax for ax in drawn.axes if ax.axison]
     assert [ax.get_title(loc="left") for ax in panels] == ["blows", "settlement", "quarrel"]
     for ax, name in zip(panels, ("blows", "settlement", "quarrel"), strict=True):
-        [line] = ax.get_lines()
+        line, *_caps = ax.get_lines()
         assert np.asarray(line.get_xdata()).tolist() == [4, 50, 100]
         assert np.asarray(line.get_ydata()).tolist() == [by[name]["probability"] for by in ordered]
         band, marks = ax.collections
         edges = np.asarray(band.get_paths()[0].vertices)[:, 1]
         assert edges.max() == max(by[name]["range_high"] for by in ordered)
         ends = [np.asarray(path.vertices)[:, 1].tolist() for path in marks.get_paths()]
-        assert ends == [[by[name]["low"], by[name]["high"]] for by in ordered]
+        assert np.array(ends) == pytest.approx(np.array([[by[name]["low"], by[name]["high"]] for by in ordered]))
+        assert band.get_facecolor()[0] == pytest.approx(to_rgba(RANGE["color"], RANGE["alpha"]))
+        assert marks.get_edgecolor()[0] == pytest.approx(to_rgba(ERROR["ecolor"]))
         assert ax.get_xscale() == "log"
     text = texts(drawn)
     for part in (
@@ -389,10 +392,14 @@ def test_choices_are_drawn_as_bars(summaries: list[dict[str, Any]]) -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["pressure", "true", "27 Sep 2025"]
     for number, (_, summary) in enumerate(cells):
-        bars, errors = ax.containers[2 * number : 2 * number + 2]
+        found: Any = ax.containers[3 * number : 3 * number + 3]
+        bars, ranges, errors = found
         five = list(summary["outcomes"].values())
         assert [bar.get_width() for bar in bars] == [f["probability"] for f in five]
-        assert [bar.get_x() for bar in errors] == [f["low"] for f in five]
+        assert [bar.get_x() for bar in ranges] == [f["range_low"] for f in five]
+        assert ranges[0].get_facecolor() == pytest.approx(to_rgba(RANGE["color"], RANGE["alpha"]))
+        ends = [np.asarray(path.vertices)[:, 0].tolist() for path in errors.lines[2][0].get_paths()]
+        assert np.array(ends) == pytest.approx(np.array([[f["low"], f["high"]] for f in five]))
     assert len({patch.get_hatch() for patch in legend.get_patches()}) == 3, "told apart without colour"
 
 

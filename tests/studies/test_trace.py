@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from sim.runs.plan import Part, Task, simulate_part
+from sim.scenario.build import build
+from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.studies.forecast import task_of
 from sim.studies.settings import Settings
@@ -80,6 +82,24 @@ def test_what_is_due_on_a_date_is_told_on_that_date(scenario: Scenario, task: Ta
     text = tell(scenario, replay(scenario, task, 0), 0, 1)
     [speech] = [line for line in text if "North's leader speaks" in line]
     assert speech.startswith(" 1 Dec 2025")
+
+
+def test_a_date_that_is_the_day_after_the_start_is_told_as_such() -> None:
+    # Its time is 0, as is that of what holds at the start and of what happens at once.
+    found = build(read_bytes(small.TEXT.replace("on: 2025-12-01", "on: 2025-11-18").encode()).data)
+    history = replay(found, task_of(found, Settings()), 0)
+    text = tell(found, history, 0, 1)
+    [speech] = [line for line in text if "North's leader speaks" in line]
+    assert history.lines[0].time == 0.0
+    assert speech.startswith("18 Nov 2025")
+
+
+def test_nothing_drawn_has_no_heading() -> None:
+    plain = small.TEXT.replace("start: {drawn: {bargain: 0.7, force: 0.3}}", "start: bargain")
+    plain = plain.replace("lognormal: {median: 1 per 40 d, p90: 1 per 12 d}", "value: 1 per 40 d")
+    plain = plain.replace("uniform: [1.5, 3]", "value: 2")
+    found = build(read_bytes(plain.encode()).data)
+    assert not [line for line in tell(found, replay(found, task_of(found, Settings()), 0), 0, 1) if "Drawn" in line]
 
 
 def test_repetitions_are_told_once() -> None:
