@@ -19,7 +19,7 @@ FORMAT: Final = 1
 KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run", "engine", "executor")
 #: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
 STUDIES: Final = (
-    "forecast", "baseline", "tornado", "weigh", "score", "trace", "check", "describe", "new", "verify",
+    "forecast", "baseline", "tornado", "weigh", "score", "update", "trace", "check", "describe", "new", "verify",
     "random_models", "benchmark",
 )  # fmt: skip
 
