@@ -1,18 +1,21 @@
 """Loops that feed on themselves: whether what an open count brings about raises it faster than it fades.
 
 A count with a maximum cannot run away. For open counts that raise one another the mean field x' = gain(x) - loss(x) is
-looked at: gain is the speed of every rate that raises x times what it adds, loss that of every rate that lowers it.
+looked at: gain is the speed of every clock that raises x times what it adds, loss that of every rate that lowers it;
+a delay counts by its mean length. What happens only while something holds that may fail is not counted as certain.
 The loop is stable if there is a level, not below the start, at which no count of the loop grows; otherwise its mean
 grows without end. For rate = base + a x with fading at rate d that is a / d >= 1; for rate = b c^x it is
 log c > d / (e b). Counts that nothing lowers are let grow by a thousandth a day: what doubles in two years is no
-run-away.
+run-away. A run is short, though: what would grow without end, but in the run comes to less than twice what it would
+be without feeding on itself, is told apart.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product as cartesian
 from typing import Final
 
@@ -20,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model.arithmetic import Floats
-from sim.model.bound import BoundAction, BoundBranch
-from sim.model.expressions import Column, Expression, columns
+from sim.model.bound import Bound, BoundAction, BoundBranch
+from sim.model.expressions import Call, Column, Expression, Number, columns
 from sim.model.expressions import product as times
 from sim.model.intervals import Range, range_of
+from sim.model.laws import Law
 from sim.model.proofs import OPEN
-from sim.model.reach import Box, Reach, chosen, span
-from sim.model.spec import Rate
+from sim.model.reach import Box, Reach, chosen, refine, span
+from sim.model.spec import Delay, Rate
 
 #: What a count that never fades may gain of itself per day.
 _LEAK: Final = 1e-3
@@ -35,33 +39,45 @@ _LEVELS: Final = (*(float(k) for k in range(1, 100)), *(100.0 * 1.1**k for k in 
 #: A loop whose gain is its loss, to rounding, is held back by nothing.
 _LESS: Final = 1.0 - 1e-9
 _CORNERS: Final = 6
+#: What runs away within a run comes to so many times what it would be if it did not feed on itself.
+_TIMES: Final = 2.0
+#: Largest relative change of a level in a step of time, fewest steps of a run, most of them.
+_CHANGE: Final = 0.1
+_STEPS: Final = 50
+_MOST: Final = 2_000
 
 
 @dataclass(frozen=True)
 class Loop:
     """Counts that raise one another without end, and the actions that do it.
 
-    ``sure``: whatever state everything else is in, with the inputs at their medians. If not, it may happen in some
-    states with the ``inputs`` named, at quantiles from 10 % to 90 %.
+    ``sure``: whatever state everything else is in, as long as the history goes on, with the inputs at their medians.
+    If not, it may happen in some states with the ``inputs`` named, at quantiles from 10 % to 90 %. ``slow``: sure in
+    the long run, but not within the run.
     """
 
     counts: tuple[str, ...]
     actions: tuple[str, ...]
     sure: bool
     inputs: tuple[tuple[str, float], ...] = ()
+    slow: bool = False
 
 
-def loops(reach: Reach) -> list[Loop]:
-    """Loops that run away: for sure, or for some inputs between their 10 % and 90 % quantiles or in some states."""
+def loops(reach: Reach, until: float = math.inf) -> list[Loop]:
+    """Loops that run away: for sure, or for some inputs between their 10 % and 90 % quantiles or in some states.
+
+    ``until``: length of the run in days.
+    """
     bound, found = reach.bound, []
     for counts in _circles(reach):
-        actions = [a for a in bound.actions if _raises(a, counts, reach) and columns(_speed(a)) & set(counts)]
+        actions = [a for a in bound.actions if _raises(a, counts, reach) and columns(_speed(bound, a)) & set(counts)]
         names = tuple(bound.names[c] for c in counts)
         acting = tuple(a.name for a in actions)
         read = _inputs_read(reach, counts)
         medians = {c: q for c, (_, q, _) in read.items()}
         if _runs_away(reach, counts, medians, calm=True):
-            found.append(Loop(names, acting, sure=True))
+            slow = math.isfinite(until) and not _soon(reach, counts, medians, until)
+            found.append(Loop(names, acting, sure=True, slow=slow))
             continue
         for inputs in ([medians], _corners(read)):
             worst = next((i for i in inputs if _runs_away(reach, counts, i, calm=False)), None)
@@ -72,13 +88,27 @@ def loops(reach: Reach) -> list[Loop]:
     return found
 
 
-def _speed(action: BoundAction) -> Expression:
-    return times(action.speed)
+def _speed(bound: Bound, action: BoundAction) -> Expression:
+    """Firings per day while the clock of an action runs: of a delay, one per mean requirement."""
+    clock = action.action.clock
+    if not isinstance(clock, Delay):
+        return times(action.speed)
+    return Call("div", (times(action.speed), times((bound.bind(clock.scale), Number(_mean(clock.law))))))
+
+
+@lru_cache(maxsize=256)
+def _mean(law: Law) -> float:
+    return law.mean_and_median()[0]
+
+
+def _runs(action: BoundAction) -> bool:
+    """Whether an action has a clock that runs again and again."""
+    return isinstance(action.action.clock, Rate | Delay)
 
 
 def _raises(action: BoundAction, counts: Sequence[int], reach: Reach) -> bool:
-    """Whether an action that works at a rate may raise one of some counts."""
-    return isinstance(action.action.clock, Rate) and any(
+    """Whether an action with a clock may raise one of some counts."""
+    return _runs(action) and any(
         e.column in counts and _adds(e.effect.kind, e.value, reach)[1] > 0 for b in action.branches for e in b.effects
     )
 
@@ -89,7 +119,7 @@ def _adds(kind: str, value: Expression, reach: Reach) -> tuple[float, float]:
         return 0.0, 0.0
     first = reach.bound.state + len(reach.bound.spec.inputs)
     if isinstance(value, Column) and value.index >= first:
-        mean = reach.bound.spec.amounts[value.index - first].law.mean_and_median()[0]
+        mean = _mean(reach.bound.spec.amounts[value.index - first].law)
         return mean, mean
     found = range_of(value, reach.box.ranges)
     return (0.0, math.inf) if found.undefined else (found.low, found.high)
@@ -101,9 +131,9 @@ def _circles(reach: Reach) -> list[tuple[int, ...]]:
     open_ = [c for c in range(bound.variables) if bound.upper[c] == OPEN and reach.box.values[c].high == OPEN]
     leads: dict[int, set[int]] = {c: set() for c in open_}
     for action in bound.actions:
-        if isinstance(action.action.clock, Rate) and reach.fires(action) is not None:
+        if _runs(action) and reach.fires(action) is not None:
             raised = {c for c in open_ if _raises(action, (c,), reach)}
-            for c in columns(_speed(action)) & set(open_):
+            for c in columns(_speed(bound, action)) & set(open_):
                 leads[c] |= raised
     reaches = {c: _closure(c, leads) for c in open_}
     groups = {tuple(sorted(o for o in reaches[c] if c in reaches[o])) for c in open_ if c in reaches[c]}
@@ -126,7 +156,7 @@ def _inputs_read(reach: Reach, counts: Sequence[int]) -> dict[int, tuple[float, 
     for action in bound.actions:
         for branch in action.branches:
             if any(e.column in counts for e in branch.effects):
-                read |= columns(_speed(action)).union(*(columns(b.share) for b in action.branches))
+                read |= columns(_speed(bound, action)).union(*(columns(b.share) for b in action.branches))
     laws = bound.spec.inputs
     u = np.array([0.1, 0.5, 0.9])
     inside = sorted(c for c in read if bound.state <= c < bound.state + len(laws))
@@ -167,6 +197,42 @@ def _runs_away(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float],
     return not any(_held(*field.at(np.maximum(shape * size, start))) for shape in tried for size in _LEVELS)
 
 
+def _soon(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], until: float) -> bool:
+    """Whether some counts that feed on themselves grow large within a run, everything else being as calm as it can.
+
+    Large is twice what they would be if the clocks that raise them went on as without any of them.
+    """
+    field = _Field(reach, counts, inputs, calm=True, leak=0.0)
+    start = np.array([max(float(reach.box.values[c].low), 1.0) for c in counts])
+    none = np.array([max(float(reach.bound.lower[c]), 0.0) for c in counts])
+    base = field.at(none)[0]
+    plain = _flow(lambda x: base - field.at(x)[1], start, until, np.full(len(counts), math.inf))
+
+    def feeding(x: Floats) -> Floats:
+        gain, loss = field.at(x)
+        return gain - loss
+
+    goal = _TIMES * np.maximum(plain, 1.0)
+    return bool((_flow(feeding, start, until, goal) >= goal).any())
+
+
+def _flow(change: Callable[[Floats], Floats], level: Floats, until: float, goal: Floats) -> Floats:
+    """Levels after some days of a change per day (midpoint rule); sooner where one gets to its goal."""
+    left = until
+    for _ in range(_MOST):
+        if left <= 0 or (level >= goal).any():
+            break
+        slope = change(level)
+        if not np.isfinite(slope).all():
+            return np.where(np.isfinite(slope), level, goal)
+        speed = float((np.abs(slope) / np.maximum(level, 1.0)).max())
+        step = min(left, until / _STEPS, _CHANGE / speed if speed > 0 else math.inf)
+        middle = change(np.maximum(level + 0.5 * step * slope, 0.0))
+        level = np.maximum(level + step * np.where(np.isfinite(middle), middle, slope), 0.0)
+        left -= step
+    return level
+
+
 def _held(gain: Floats, loss: Floats) -> bool:
     """Whether every count is kept from growing."""
     return bool(((gain <= _LESS * loss) | (gain == 0)).all())
@@ -180,8 +246,11 @@ def _product(*factors: float) -> float:
 class _Field:
     """Gain and loss of some counts at a level."""
 
-    def __init__(self, reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool) -> None:
-        self.reach, self.counts, self.calm = reach, tuple(counts), calm
+    def __init__(
+        self, reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool, leak: float = _LEAK
+    ) -> None:
+        self.reach, self.counts, self.calm, self.leak = reach, tuple(counts), calm, leak
+        self.restarted = {name for a in reach.bound.actions for b in a.branches for name in b.branch.restarts}
         self.inputs = {c: Range(x, x) for c, x in inputs.items()}
         self.concerned = [
             a for a in reach.bound.actions if any(e.column in self.counts for b in a.branches for e in b.effects)
@@ -200,7 +269,7 @@ class _Field:
             self.add(action, box, levels, (gain, loss, fades))
         for i, x in enumerate(level.tolist()):
             if not fades[i]:
-                loss[i] += _LEAK * x
+                loss[i] += self.leak * x
         return gain, loss
 
     def add(
@@ -216,8 +285,11 @@ class _Field:
         if held is None:
             return
         ranges = {**held.ranges, **self.inputs, **{c: Range(x, x) for c, x in levels.items()}}
-        rate = isinstance(action.action.clock, Rate)
-        speed = range_of(_speed(action), ranges) if rate else Range(0.0, math.inf)
+        rate = _runs(action)
+        speed = range_of(_speed(self.reach.bound, action), ranges) if rate else Range(0.0, math.inf)
+        if isinstance(action.action.clock, Delay) and not columns(_speed(self.reach.bound, action)) & set(self.counts):
+            speed = Range(0.0, math.inf if speed.undefined else speed.high)  # of no loop, and perhaps hardly ever
+        steady = rate and self.steady(action, box)
         low, high = (0.0, math.inf) if speed.undefined else (max(speed.low, 0.0), max(speed.high, 0.0))
         for branch in action.branches:
             if chosen(action, branch, held) is None:
@@ -230,11 +302,18 @@ class _Field:
                 up, down = self.change(effect.effect.kind, effect.value, levels[effect.column])
                 fades[i] = fades[i] or down[1] > 0
                 if self.calm:
-                    gain[i] += _product(low, least, up[0]) if rate else 0.0
-                    loss[i] += _product(high, most, down[1])
+                    gain[i] += _product(low, least, up[0]) if steady else 0.0
+                    # What takes a count down at one stroke, or on a schedule, holds it back however fast it grows.
+                    stroke = effect.effect.kind != "add" or not isinstance(action.action.clock, Rate)
+                    loss[i] += _product(high, most, down[1], math.inf if stroke else 1.0)
                 else:
                     gain[i] += _product(high, most, up[1]) if rate else 0.0
                     loss[i] += _product(low, least, down[0])
+
+    def steady(self, action: BoundAction, box: Box) -> bool:
+        """Whether the clock of an action is certain to run: its guard cannot fail, and nothing starts it anew."""
+        again = isinstance(action.action.clock, Delay) and action.name in self.restarted
+        return not again and refine(action.guard, box, holds=False) is None
 
     def change(self, kind: str, value: Expression, x: float) -> tuple[tuple[float, float], tuple[float, float]]:
         """Least and largest rise, least and largest fall of a count at ``x`` by an effect."""

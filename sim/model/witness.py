@@ -3,8 +3,9 @@
 Where ranges cannot exclude a negative speed, a weight that is no number or an effect out of its bounds, a walk looks
 for a witness: from the start states along actions that can come first whatever the others do. An action whose clock
 can be as short as it likes (a rate, most delays) comes first with some probability; an immediate action comes first
-for certain; dates and delays with a least length are left out, so that not every reachable state is found, but
-every one found is reachable. A fault found counts only if its path can be gone with the inputs of the fault.
+for certain, and after it a delay of no length; dates and delays with a least length are left out, so that not every
+reachable state is found, but every one found is reachable. A fault found counts only if its path can be gone with the
+inputs of the fault.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from sim.model.expressions import (
 )
 from sim.model.expressions import product as times
 from sim.model.intervals import range_of
-from sim.model.laws import Law
+from sim.model.laws import Law, support_of
 from sim.model.proofs import OPEN, new_value
 from sim.model.reach import Box, Reach, chosen, moving, outcome, refine
 from sim.model.spec import Calendar, Delay
@@ -141,7 +142,8 @@ def search(reach: Reach) -> Findings:
 def allowed(reach: Reach, action: BoundAction, branch: BoundBranch, effect: BoundEffect) -> str | None:
     """A state, in words, in which the guard lets a constant effect leave its bounds; None if none is found.
 
-    Every value of the state can be reached, though perhaps not all at once: the guard has to exclude it.
+    Every value of the state can be reached, though perhaps not all at once: the guard has to exclude it, unless every
+    joint state has been looked at and the effect leaves its bounds in none.
     """
     bound, value, column = reach.bound, effect.value, effect.column
     low, high, kind = bound.lower[column], bound.upper[column], effect.effect.kind
@@ -166,6 +168,8 @@ def allowed(reach: Reach, action: BoundAction, branch: BoundBranch, effect: Boun
     for point in islice(cartesian(*domains), _TRIED):
         values = dict(zip(reads, map(float, point), strict=True))
         if all(evaluate_scalar(program, values) != 0 for program in programs):
+            if reach.stays(action, action.branches.index(branch), branch.effects.index(effect)):
+                return None
             return ", ".join(bound.said(c, v) for c, v in values.items())
     return None
 
@@ -226,6 +230,15 @@ def can_be_short(action: BoundAction) -> bool:
     return free or (clock.law.family == "uniform" and clock.law.parameters[0] + clock.law.shift == 0.0)
 
 
+def _elapsed(bound: Bound, action: BoundAction) -> bool:
+    """Whether a delay that has been running may be over at the start, so that it comes before what has no age."""
+    clock = action.action.clock
+    if not isinstance(clock, Delay) or clock.age <= 0:
+        return False
+    scale = range_of(bound.bind(clock.scale), bound.box)
+    return scale.undefined or support_of(clock.law)[1] * max(scale.low, 0.0) <= clock.age
+
+
 @dataclass(frozen=True)
 class _Step:
     """How a state was reached: from which, by which action and branch, with which amounts."""
@@ -258,7 +271,12 @@ class _Walk:
         self.terminal = [compile_program(tree) for tree in bound.terminal]
         ranked = sorted(range(len(bound.actions)), key=lambda i: (bound.actions[i].action.priority, i))
         self.immediate = [i for i in ranked if at_once(bound.actions[i])]
+        delays = [(i, c) for i in ranked if isinstance(c := bound.actions[i].action.clock, Delay)]
+        # Lengths that may be 0 for certain, with some inputs or with all: scale, and whether the law gives 0 alone.
+        self.delays = [(i, compile_program(bound.bind(c.scale)), support_of(c.law)[1] == 0.0) for i, c in delays]
         self.clocks = [i for i in ranked if i not in self.immediate and can_be_short(bound.actions[i])]
+        if any(_elapsed(bound, bound.actions[i]) for i, _ in delays):
+            self.clocks = []
         self.days = [i for i in ranked if _day(bound.actions[i]) == 0.0]
 
     # ------------------------------------------------------------------------------------------------------ walking
@@ -341,10 +359,15 @@ class _Walk:
         return any(evaluate_scalar(program, values) != 0 for program in self.terminal)
 
     def able(self, state: State, inputs: Sequence[float]) -> list[int]:
-        """Actions that can come next: the first immediate one, or every clock that runs."""
+        """Actions that can come next: the first immediate one, the first delay of no length, or every clock."""
         values = self.values(state, inputs)
         for i in self.immediate:
             if evaluate_scalar(self.bound.actions[i].programs[0], values) != 0:
+                return [i]
+        for i, scale, zero in self.delays:
+            guard, speed = self.bound.actions[i].programs
+            at_once_ = zero or evaluate_scalar(scale, values) == 0
+            if at_once_ and evaluate_scalar(guard, values) != 0 and evaluate_scalar(speed, values) > 0:
                 return [i]
         running = []
         for i in self.clocks:

@@ -340,6 +340,7 @@ class _Builder:
             for name in getattr(self.file, section):
                 if name not in read and known and name not in known:
                     what = {"state": "variable", "inputs": "input", "amounts": "amount"}[section]
-                    self.faults.add((section, name), f"the scenario has no such {what}, and nothing uses it", word=name, known=known)
+                    none = f"the scenario has no such {what}, and nothing uses it"
+                    self.faults.add((section, name), none, word=name, known=known)
                 elif name not in read and whole:
                     self.faults.add((section, name), why, name)

@@ -1,7 +1,10 @@
 """Whether the model of a scenario holds together: what is certain to fail is refused and traced to its lines.
 
-What is refused here is wrong in every run or in some run that can be shown: its witness is part of the message. What
-ranges cannot exclude and no witness shows is left to the run, which stops at it; :mod:`sim.scenario.remarks` names it.
+What is refused here is wrong in every run or in some run that can be shown: its witness is part of the message. One
+thing is stricter: a constant effect has to be kept within its bounds by its guard, in every state whose values can
+each be reached, unless all states that they can be in together were looked at and the effect leaves its bounds in
+none. The message says so where such a state may not be reachable. What ranges cannot exclude and no witness shows is
+left to the run, which stops at it; :mod:`sim.scenario.remarks` names it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from sim.model.reach import Reach, reach
 from sim.model.spec import Action, Immediate, Spec
 from sim.model.stability import loops
 from sim.model.witness import TAIL, Fault, allowed, search
-from sim.scenario import schema
+from sim.scenario import quantities, schema
 from sim.scenario.never import any_start, nevers, place
 from sim.scenario.notation import Names
 from sim.scenario.problems import KeyPath
@@ -153,7 +156,10 @@ def _numbers(reached: Reach, faults: Faults, file: schema.File) -> None:
             for k, effect in enumerate(branch.effects):
                 state = None if (action.name, i, k) in told else allowed(reached, action, branch, effect)
                 if state is not None:
-                    why = f"{_leaves(bound, effect)} when {state}, which the guard allows; {_REMEDY}"
+                    why = (
+                        f"{_leaves(bound, effect)} when {state}, which the guard allows, "
+                        f"though that state may not be reachable; {_REMEDY}"
+                    )
                     faults.add(fault_place(file, action.name, "effect", i), why, branch.branch.label or action.name)
     for circle in found.endless:
         if len(circle) == 1 and _loops(next(a.action for a in bound.actions if a.name == circle[0])):
@@ -243,8 +249,8 @@ def _unstable(reached: Reach, faults: Faults, file: schema.File) -> None:
     for i, name in enumerate(file.accepts.unstable):
         if name not in file.actions:
             faults.add(("accepts", "unstable", i), f"no such action{nearest(name, file.actions)}")
-    for loop in loops(reached):
-        if loop.sure and not set(loop.actions) <= accepted:
+    for loop in loops(reached, quantities.until(file.until, file.as_of)):
+        if loop.sure and not loop.slow and not set(loop.actions) <= accepted:
             counts = " and ".join(loop.counts)
             why = f"runs away: the more {counts}, the more there will be, faster than it fades, without end"
             remedy = (

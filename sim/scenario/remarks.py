@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
-from sim.model.bound import bind_spec
-from sim.model.expressions import names
+from sim.model.bound import BoundAction, bind_spec
+from sim.model.expressions import Number, names, product
+from sim.model.intervals import range_of
+from sim.model.laws import support_of
 from sim.model.reach import Reach, reach
-from sim.model.spec import Delay, Rate
+from sim.model.spec import Calendar, Delay, Rate
 from sim.model.stability import loops
-from sim.model.witness import TAIL, suspects
+from sim.model.witness import TAIL, Suspect, suspects
 from sim.scenario.check import fault_place
-from sim.scenario.never import nevers, place
+from sim.scenario.never import Never, nevers, place
 from sim.scenario.problems import KeyPath, Problem
 from sim.scenario.scenario import Scenario
 from sim.scenario.schema import File
@@ -33,20 +37,72 @@ def remarks(scenario: Scenario, source: Source | None = None) -> tuple[Problem, 
     faults = Faults(scenario.data, source or Source())
     file = File.model_validate(scenario.data)
     reached = reach(bind_spec(scenario.spec, tail=TAIL))
-    for never in nevers(reached, file, scenario.rung_program):
+    known = list(nevers(reached, file, scenario.rung_program))
+    for never in known:
         faults.add(never.path, f"on {scenario.as_of} this {never.why}")
-    for path, why in (*_loops(reached, file), *_suspects(reached, file), *_idle(scenario, reached)):
+    late = {a.name: why for a in reached.bound.actions if (why := _late(reached, a, scenario.until))}
+    within = reached
+    if late:
+        actions = tuple(action for action in scenario.spec.actions if action.name not in late)
+        within = reach(bind_spec(replace(scenario.spec, actions=actions), tail=TAIL))
+    found = (
+        *_beyond(scenario, within, file, late, known),
+        *_loops(reached, file, scenario.until),
+        *_suspects(reached, file),
+        *_idle(scenario, within),
+    )
+    for path, why in found:
         faults.add(path, why)
     return tuple(sorted(faults.problems, key=lambda p: (p.line is None, p.line or 0)))
 
 
-def _loops(reached: Reach, file: File) -> Iterator[tuple[KeyPath, str]]:
+def _late(reached: Reach, action: BoundAction, until: float) -> str:
+    """Why an action that may happen cannot within a run of so many days; empty if it can."""
+    clock, held = action.action.clock, reached.fires(action)
+    if held is None:
+        return ""
+    if isinstance(clock, Calendar) and clock.time > until:
+        return f"its date lies {clock.time - until:g} days after the end of the run"
+    if isinstance(clock, Delay):
+        speed = range_of(product(action.speed), held.ranges)
+        scale = range_of(reached.bound.bind(clock.scale), held.ranges)
+        if speed.undefined or scale.undefined or not 0 < speed.high < math.inf or scale.low < 0:
+            return ""
+        least = (support_of(clock.law)[0] * scale.low - clock.age) / speed.high
+        if least > until:
+            return f"it takes {least:.4g} days at least, and the run {until:g}"
+    return ""
+
+
+def _beyond(
+    scenario: Scenario, within: Reach, file: File, late: dict[str, str], known: list[Never]
+) -> Iterator[tuple[KeyPath, str]]:
+    """What cannot happen within the run because of its length, and what only that would have brought about."""
+    for name, why in late.items():
+        key = "on" if isinstance(_clock(scenario, name), Calendar) else "after"
+        yield (*place(name, file), key), f"cannot happen within the run: {why}"
+    before = {never.path for never in known}
+    for never in nevers(within, file, scenario.rung_program) if late else ():
+        if never.path not in before:
+            yield never.path, f"within the {scenario.until:g} days of the run this {never.why}"
+
+
+def _clock(scenario: Scenario, name: str) -> object:
+    return next(action.clock for action in scenario.spec.actions if action.name == name)
+
+
+def _loops(reached: Reach, file: File, until: float) -> Iterator[tuple[KeyPath, str]]:
     """Loops that may run away, and those accepted."""
     accepted, needed = set(file.accepts.unstable), set[str]()
-    for loop in loops(reached):
+    for loop in loops(reached, until):
         counts = " and ".join(loop.counts)
         needed |= set(loop.actions)
-        if loop.sure:
+        if loop.slow:
+            why = (
+                f"feeds on itself faster than it fades, but hardly within the {until:g} days of the run: "
+                f"the more {counts}, the more there will be"
+            )
+        elif loop.sure:
             why = f"runs away, as `accepts` allows: the more {counts}, the more there will be, without end"
         else:
             inputs = ", ".join(f"{name} = {value:.4g}" for name, value in loop.inputs)
@@ -61,9 +117,21 @@ def _loops(reached: Reach, file: File) -> Iterator[tuple[KeyPath, str]]:
 def _suspects(reached: Reach, file: File) -> Iterator[tuple[KeyPath, str]]:
     """What neither ranges nor a witness decide, so that a run may stop at it."""
     for suspect in suspects(reached):
+        if _settled(reached, suspect):
+            continue
         name = reached.bound.actions[suspect.action].name
         path = fault_place(file, name, suspect.what, suspect.branch)
         yield path, f"{_OPEN[suspect.what]}; no history was found in which it is so, but ranges do not exclude it"
+
+
+def _settled(reached: Reach, suspect: Suspect) -> bool:
+    """Whether a look at every joint state shows that a constant effect stays within its bounds."""
+    if suspect.what != "effect":
+        return False
+    action = reached.bound.actions[suspect.action]
+    value = action.branches[suspect.branch].effects[suspect.effect].value
+    whole = isinstance(value, Number) and value.value == math.floor(value.value)
+    return whole and reached.stays(action, suspect.branch, suspect.effect)
 
 
 def _idle(scenario: Scenario, reached: Reach) -> Iterator[tuple[KeyPath, str]]:

@@ -1,5 +1,6 @@
 """No history ever leaves the values found reachable, and the analysis finds what can and cannot be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,14 @@ def test_guards_limit_what_is_reached() -> None:
     assert which.said(2) == "x is always 0"
 
 
+def test_an_effect_out_of_its_bounds_brings_nothing() -> None:
+    """Such a history ends with an error; only an effect that is capped goes to the end of its bounds."""
+    which = found(variables(("x", 0, 5, 0)), act("leaps", ONE, ("x", "add", "3")))
+    assert values(which, 0) == {0, 3}
+    capped = Action("leaps", "a", ONE, (Branch((Effect("x", "add", Number(3.0), saturate=True),)),))
+    assert values(found(variables(("x", 0, 5, 0)), capped), 0) == {0, 3, 5}
+
+
 def test_open_counts_fades_dates_and_immediate_actions() -> None:
     state = variables(("n", 0, None, 2), ("day", 0, 1, 0), ("now", 0, 5, 0), ("late", 0, 1, 0))
     which = found(
@@ -252,3 +261,89 @@ def test_refining_is_tight_for_a_single_variable() -> None:
     assert inside is not None
     assert (inside.values[0].low, inside.values[0].high) == (7, 99)
     assert refine(Call("lt", (Column(1), Number(0.0))), box) is None
+
+
+# ---------------------------------------------------------------------------------------------------- joint states
+def stays(which: Reach, name: str, effect: int = 0) -> bool:
+    return which.stays(next(a for a in which.bound.actions if a.name == name), 0, effect)
+
+
+def test_joint_states_show_what_single_variables_do_not() -> None:
+    tokens = variables(("home", 0, 3, 3), ("away", 0, 3, 0), ("n", 0, None, 0))
+    out = act("out", ONE, ("home", "add", "-1"), ("away", "add", "1"), guard="home above 0")
+    counts = act("counts", ONE, ("n", "add", "1"))  # without end, and no matter
+    which = found(
+        tokens,
+        out,
+        act("back", Delay(Law("fixed", (3.0,))), ("home", "add", "1"), ("away", "add", "-1"), guard="away above 0"),
+        counts,
+    )
+    assert stays(which, "out", 1)
+    assert stays(which, "back")
+    lost = act("lost", ONE, ("home", "add", "1"), guard="n above 5 and home below 3")
+    assert not stays(found(tokens, out, lost, counts), "out", 1)
+
+
+def test_immediate_actions_and_dates_come_in_their_order() -> None:
+    state = variables(("s", 0, 3, 0), ("d", 0, 1, 0))
+    up, reset = act("up", ONE, ("s", "add", "1")), act("reset", Immediate(), ("s", "set", "0"), guard="s is 3")
+    assert stays(found(state, up, reset), "up")
+    assert not stays(found(state, up), "up")
+    assert not stays(found(state, up, act("reset", ONE, ("s", "set", "0"), guard="s is 3")), "up")
+    date = act("date", Calendar(5.0), ("s", "add", "1"), ("d", "set", "1"))
+    assert stays(found(state, up, reset, date), "date")
+    twin = act("twin", Calendar(5.0), ("s", "add", "1"))  # on the same day, before anything immediate
+    assert not stays(found(state, up, reset, date, twin), "twin")
+    once = variables(("d", 0, 1, 0), ("s", 0, 3, 0))
+    assert stays(found(once, act("date", Calendar(5.0), ("d", "add", "1"))), "date")  # a date comes but once
+    assert not stays(found(once, *(act(n, Calendar(t), ("d", "add", "1")) for n, t in (("a", 5.0), ("b", 6.0)))), "b")
+
+
+def unsound(spec: Spec, proven: list[Spec]) -> bool:
+    """Whether some history takes an effect out of its bounds though the joint states exclude it."""
+    for i, action in enumerate(spec.actions):
+        for j, branch in enumerate(action.branches):
+            for k, effect in enumerate(branch.effects):
+                effects = (*branch.effects[:k], replace(effect, saturate=False), *branch.effects[k + 1 :])
+                branches = (*action.branches[:j], replace(branch, effects=effects), *action.branches[j + 1 :])
+                actions = (*spec.actions[:i], replace(action, branches=branches), *spec.actions[i + 1 :])
+                changed = replace(spec, actions=actions)
+                which = reach(bind_spec(changed))
+                if not which.stays(which.bound.actions[i], j, k):
+                    continue
+                proven.append(changed)
+                try:
+                    lockstep.simulate(compile_model(changed, strict=False), plan(3, TIMES[-1], 30))
+                except SimulationError:
+                    return True
+    return False
+
+
+def test_what_the_joint_states_exclude_happens_in_no_history() -> None:
+    proven: list[Spec] = []
+
+    @settings(QUICK, max_examples=20, suppress_health_check=list(HealthCheck))
+    @given(specs())
+    def none_is_unsound(spec: Spec) -> None:
+        assert not unsound(spec, proven)
+
+    none_is_unsound()
+    assert len(proven) > 20
+
+
+def _no_step(self: object, state: object, date: int) -> list[object]:
+    return []
+
+
+def test_joint_states_that_forget_what_follows_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module._Joint, "follow", _no_step)
+    up = act("up", ONE, ("s", "add", "1"))
+    wrong = Spec("m", variables(("s", 0, 3, 0)), (up,))
+    assert stays(reach(bind_spec(wrong)), "up")
+    with pytest.raises(SimulationError):
+        lockstep.simulate(compile_model(wrong, strict=False), plan(3, 20.0, 30))
+    tries = settings(QUICK, max_examples=100, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+    try:
+        assert find(specs(), lambda spec: unsound(spec, []), settings=tries)
+    except NoSuchExample:
+        pytest.fail("nothing escapes a walk that takes no step")

@@ -4,11 +4,14 @@ import math
 
 import pytest
 
+from sim.engines import reference
+from sim.engines.interface import RAN_AWAY, plan
 from sim.model.bound import bind_spec
+from sim.model.compiled import compile_model
 from sim.model.expressions import TRUE, Number, parse
 from sim.model.laws import Law
 from sim.model.reach import reach
-from sim.model.spec import Action, Branch, Effect, Quantity, Rate, Spec, Variable
+from sim.model.spec import Action, Branch, Delay, Effect, Quantity, Rate, Spec, Variable
 from sim.model.stability import Loop, loops
 
 FADE = 0.1
@@ -27,10 +30,31 @@ def fade(name: str, rate: float = FADE) -> Action:
     return act(f"fade_{name}", f"{rate} * {name}", name, -1.0, guard=f"{name} above 0")
 
 
-def found(*actions: Action, upper: int | None = None, inputs: tuple[Quantity, ...] = (), start: int = 0) -> list[Loop]:
+def model(*actions: Action, upper: int | None = None, inputs: tuple[Quantity, ...] = (), start: int = 0) -> Spec:
     names = sorted({e.variable for a in actions for b in a.branches for e in b.effects})
-    variables = tuple(Variable(name, 0, 1 if name == "calm" else upper, start) for name in names)
-    return loops(reach(bind_spec(Spec("m", variables, actions, inputs))))
+    variables = tuple(
+        Variable(name, 0, *((1, 0) if name == "calm" else (upper, start)))
+        for name in names  # calm is a flag
+    )
+    return Spec("m", variables, actions, inputs)
+
+
+def found(
+    *actions: Action,
+    upper: int | None = None,
+    inputs: tuple[Quantity, ...] = (),
+    start: int = 0,
+    until: float = math.inf,
+) -> list[Loop]:
+    return loops(reach(bind_spec(model(*actions, upper=upper, inputs=inputs, start=start))), until)
+
+
+def ran_away(spec: Spec, replications: int = 40, days: float = 180.0) -> int:
+    rows = reference.simulate(compile_model(spec, strict=False), plan(3, days, replications, max_events=2_000))
+    return int((rows.status == RAN_AWAY).sum())
+
+
+CALMS = act("calms", "0.5", "calm", 1.0, guard="calm is 0")
 
 
 @pytest.mark.parametrize("step", [1.0, 3.0])
@@ -73,3 +97,51 @@ def test_a_loop_that_depends_on_state_or_inputs_is_not_sure() -> None:
     for low, high, sure in ((0.02, 0.16, [False]), (0.12, 0.16, [True]), (0.02, 0.1, [])):
         inputs = (Quantity("p", Law("uniform", (low, high))),)
         assert [loop.sure for loop in found(drawn, fade("x"), inputs=inputs)] == sure
+
+
+def test_what_a_guard_may_stop_is_not_certain() -> None:
+    """Calm comes within days and stays, so that hardly a history runs away; without a guard nearly all do."""
+    stopped = model(act("hit", "0.3", "x", 1.0, plus="0.2 * x", guard="calm is 0"), fade("x"), CALMS)
+    assert [loop.sure for loop in loops(reach(bind_spec(stopped)))] == [False]
+    assert ran_away(stopped) == 0
+    for guard in ("", "calm at most 1"):  # a guard that cannot fail is none
+        free = model(act("hit", "0.3", "x", 1.0, plus="0.2 * x", guard=guard), fade("x"), CALMS)
+        assert [loop.sure for loop in loops(reach(bind_spec(free)))] == [True]
+        assert ran_away(free, 10) > 5
+
+
+@pytest.mark.parametrize("clock", [Rate(Number(0.1)), Delay(Law("fixed", (10.0,)))])
+def test_a_count_that_is_taken_down_at_one_stroke_is_not_certain_to_run_away(clock: Rate | Delay) -> None:
+    hit = act("hit", f"{BASE}", "x", 1.0, plus="0.3 * x")
+    falls = Action("falls", "falls", clock, (Branch((Effect("x", "set", Number(0.0)),)),))
+    assert [loop.sure for loop in found(hit, falls)] == [False]
+
+
+def delayed(each: float, guard: str = "", restarts: tuple[str, ...] = ()) -> tuple[Action, ...]:
+    clock = Delay(Law("fixed", (5.0,)), factors=(parse(f"{each} ** x"),))
+    branch = Branch((Effect("x", "add", Number(1.0)),))
+    hit = Action("hit", "hit", clock, (branch,), parse(guard) if guard else TRUE)
+    calms = Action(
+        "calms", "calms", Rate(Number(0.1)), (Branch((Effect("calm", "set", Number(1.0)),), restarts=restarts),)
+    )
+    return hit, fade("x", math.log(2) / 10), calms
+
+
+def test_a_delay_that_its_own_firing_hurries_runs_away() -> None:
+    assert [(loop.actions, loop.sure) for loop in found(*delayed(1.5), until=180.0)] == [(("hit",), True)]
+    assert ran_away(model(*delayed(1.5))) > 20
+    assert found(*delayed(1.1)) == []
+    assert ran_away(model(*delayed(1.1))) == 0
+    assert [loop.sure for loop in found(*delayed(1.5, guard="calm is 0"))] == [False]
+    assert [loop.sure for loop in found(*delayed(1.5, restarts=("hit",)))] == [False]  # ever again from the start
+    assert found(*delayed(1.5), upper=50) == []
+
+
+def test_what_grows_slowly_is_told_from_what_explodes_within_the_run() -> None:
+    slow = act("hit", "0.002 * x", "x", 1.0)
+    for until, is_slow in ((60.0, True), (300.0, True), (400.0, False), (math.inf, False)):  # it doubles in 347 days
+        assert [(loop.sure, loop.slow) for loop in found(slow, start=21, until=until)] == [(True, is_slow)]
+    fed = act("hit", "0.3", "x", 1.0, plus="0.002 * x")  # 60 days make 18, and of themselves hardly one more
+    assert [loop.slow for loop in found(fed, until=60.0)] == [True]
+    wild = act("hit", "0.3", "x", 1.0, plus="5 * x")
+    assert [loop.slow for loop in found(wild, fade("x"), until=2.0)] == [False]

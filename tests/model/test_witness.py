@@ -63,6 +63,35 @@ def test_only_what_can_come_first_whatever_is_due_counts() -> None:
     assert not found(act("up", ONE, "x + 1"), act("back", Immediate(), "0", "x above 3"), act("b", ONE, "5 - x")).faults
 
 
+def test_nothing_comes_before_a_delay_of_no_length() -> None:
+    """The guard of the bad action holds before the set-up alone, and the set-up takes no time."""
+    bad = act("bad", Rate(parse("3 - x")), "x", "y is 0")
+    up = act("up", ONE, "x + 1", "x below 9 and y is 0")
+
+    def ready(clock: Delay) -> Action:
+        return Action("ready", "r", clock, (Branch((Effect("y", "set", Number(1.0)),)),), parse("y is 0"))
+
+    fixed = Law("fixed", (0.0,))
+    assert not found(up, bad, ready(Delay(fixed))).faults
+    assert not found(up, bad, ready(Delay(Law("lognormal", (5.0, 1.0)), Number(0.0)))).faults
+    assert not found(up, bad, ready(Delay(Law("fixed", (5.0,)), age=5.0))).faults  # over at the start
+    assert found(up, bad, ready(Delay(Law("fixed", (5.0,)), age=4.0))).faults
+    assert found(up, bad, ready(Delay(fixed, factors=(Number(0.0),)))).faults  # it does not run
+    after = found(act("up", ONE, "x + 1"), act("bad", Rate(parse("3 - x")), "x"), ready(Delay(fixed))).faults
+    assert [fault.path for fault in after] == [("ready", *("up",) * 4)]
+    rows = reference.simulate(compile_model(model(up, bad, ready(Delay(fixed)))), plan(1, 50.0, 200))
+    assert (rows.state[0] == 0).all()  # and no history takes such a path
+
+
+def test_what_dates_did_at_the_start_holds_for_the_inputs_that_it_was_worked_out_for() -> None:
+    """With p at its median x becomes 4; where the speed is bad, x becomes 0, which is not."""
+    inputs = (Quantity("p", Law("uniform", (0.0, 1.0))),)
+    day = act("day", Calendar(0.0), "where(p below 0.7, 4, 0)", "x is 0")
+    assert not found(day, act("bad", Rate(parse("where(p above 0.8, 3 - x, 1)")), "x"), inputs=inputs).faults
+    [fault] = found(day, act("bad", Rate(parse("where(p at most 0.5, 3 - x, 1)")), "x"), inputs=inputs).faults
+    assert fault.value == -1.0
+
+
 def test_inputs_are_tried_at_their_ends_and_together() -> None:
     shares = (Quantity("a", Law("beta", (2.2, 7.8))), Quantity("b", Law("beta", (1.5, 6.0))))
     branches = tuple(Branch((), parse(text)) for text in ("1 - a - b", "a", "b"))

@@ -48,6 +48,45 @@ def thrice(text: str) -> str:
     return bend(old, "ven.ends: {says: an end, when: talks is closed, then: {talks: open}}", text)
 
 
+def state(lines: str, text: str = MINI) -> str:
+    """The text with more variables, given as ``name: bounds and start``."""
+    more = "".join(f"  {line.strip()[:-1]}, meaning: x, {MEASURED}}}\n" for line in lines.splitlines())
+    return bend("  struck: {", f"{more}  struck: {{", text)
+
+
+def acts(bodies: dict[str, str], text: str) -> str:
+    """The text with more actions of the United States."""
+    more = "".join(f"  usa.{name}: {{says: x, {body}}}\n" for name, body in bodies.items())
+    return bend("  ven.ends:", f"{more}  ven.ends:", text)
+
+
+def tokens(home: str, away: str = "0") -> str:
+    """Three tokens at home or away; ``home`` and ``away`` are what their return brings."""
+    back = f"home: {home}" + (f", away: {away}" if away != "0" else "")
+    bodies = {
+        "sends": "rate: pace, while: home above 0 and away below 3, then: {home: -1, away: +1}",
+        "gets": f"after: 5 d, while: away above 0, then: {{{back}}}, {MEASURED}",
+    }
+    return acts(bodies, state("home: {min: 0, max: 3, start: 3}\naway: {min: 0, max: 3, start: 0}"))
+
+
+def mirror(clears: str) -> str:
+    """A flag that says whether k is 2, taken back as ``clears`` says."""
+    bodies = {
+        "rises": "rate: pace, while: k below 2 and not full, then: {k: +1}",
+        "fills": "when: k is 2 and not full, then: {full: yes}",
+        "clears": f"{clears}, then: {{full: no}}",
+        "falls": "rate: pace, while: full, then: {k: -1}",
+    }
+    return acts(bodies, state("k: {min: 0, max: 2, start: 0}\nfull: {start: no}"))
+
+
+def counted(reset: str) -> str:
+    """A count of up to 3 that starts again as ``reset`` says."""
+    text = acts({"resets": f"{reset}, then: {{s: 0}}"}, state("s: {min: 0, max: 3, start: 0}"))
+    return act("rate: pace, then: {s: +1}", text)
+
+
 # (what is wrong, its key, what is said of it, the same with one thing mended)
 CASES = {
     "guard": (act(f"rate: pace, while: talks is deal, {THEN}"), "actions.usa.extra.while", NEVER,
@@ -125,8 +164,14 @@ CASES = {
     "additive": (act(f"rate: pace, plus: [0.08 * anger], then: {{anger: +1}}, {MEASURED}", ANGER), "actions.usa.extra",
               "runs away: the more anger, the more there will be, faster than it fades, without end; give it a `max`, let it fade faster, or write `accepts: {unstable: [usa.extra]}`",
               act(f"rate: pace, plus: [0.06 * anger], then: {{anger: +1}}, {MEASURED}", ANGER)),  # fades at log 2 / 10 = 0.0693
-    "multiplicative": (act(f"rate: pace, times: {{anger: {{each: 1.73}}}}, then: {{anger: +1}}, {MEASURED}", ANGER), "actions.usa.extra", "runs away",
-              act(f"rate: pace, times: {{anger: {{each: 1.69}}}}, then: {{anger: +1}}, {MEASURED}", ANGER)),  # exp(0.0693 · 21 / e) = 1.708
+    "multiplicative": (act(f"rate: pace, times: {{anger: {{each: 2.5}}}}, then: {{anger: +1}}, {MEASURED}", ANGER), "actions.usa.extra", "runs away",
+              act(f"rate: pace, times: {{anger: {{each: 1.69}}}}, then: {{anger: +1}}, {MEASURED}", ANGER)),  # exp(0.0693 · 21 / e) = 1.708; just above it takes longer than the run
+    "hurried delay": (act(f"after: 5 d, times: {{anger: {{each: 1.5}}}}, then: {{anger: +1}}, {MEASURED}", ANGER), "actions.usa.extra", "runs away",
+              act(f"after: 5 d, times: {{anger: {{each: 1.1}}}}, then: {{anger: +1}}, {MEASURED}", ANGER)),
+    "effect that a guard allows": (tokens("+1"), "actions.usa.gets", "leaves the bounds when home = 3, away = 1, which the guard allows, though that state may not be reachable; guard against it, or let it stay within them (`capped`)",
+              tokens("+1", away="-1")),
+    "flag that lags behind": (mirror("rate: pace"), "actions.usa.falls", "leaves the bounds when k = 0, full = yes, which the guard allows, though that state may not be reachable", mirror("when: full and k below 2")),
+    "reset that lags behind": (counted("rate: pace, while: s is 3"), "actions.usa.extra", "leaves the bounds when s = 3", counted("when: s is 3")),
     "mutual": (both("0.08"), "actions.usa.extra", "runs away: the more anger and fury, the more there will be", both("0.06")),
 }  # fmt: skip
 
@@ -248,3 +293,52 @@ def test_what_may_happen_is_a_remark() -> None:
 def test_nothing_is_said_of_a_sound_scenario() -> None:
     assert remarks(made()) == ()
     assert made().as_of == datetime.date(2025, 11, 17)
+
+
+def test_what_grows_hardly_within_the_run_is_a_remark() -> None:
+    grows = act(f"rate: 0.002 * tot, then: {{tot: +1}}, {MEASURED}", state("tot: {min: 0, start: 21}"))
+    [remark] = remarks(made(grows, until=60))
+    assert remark.key == "actions.usa.extra"
+    assert remark.why.startswith("feeds on itself faster than it fades, but hardly within the 60 days of the run: ")
+    reading = read_bytes(grows.encode(), "mini.yaml")
+    with pytest.raises(ScenarioError, match="runs away"):
+        build(reading.data, source=Source.of(reading), until=700)
+
+
+def test_a_loop_that_something_may_stop_is_a_remark() -> None:
+    text = acts(
+        {"halts": "rate: 0.5, while: not halted, then: {halted: yes}, " + MEASURED}, state("halted: {start: no}", ANGER)
+    )
+    stopped = act(f"rate: pace, while: not halted, plus: [0.2 * anger], then: {{anger: +1}}, {MEASURED}", text)
+    [remark] = remarks(made(stopped.replace("rate: 0.5,", "rate: 0.5 per d,")))
+    assert (remark.key, remark.why[:12]) == ("actions.usa.extra", "may run away")
+
+
+def test_what_joint_states_settle_is_no_remark() -> None:
+    for text in (tokens("+1", away="-1"), mirror("when: full and k below 2"), counted("when: s is 3")):
+        assert remarks(made(text)) == ()
+
+
+def test_what_lies_beyond_the_end_of_the_run_is_a_remark() -> None:
+    date = acts({"votes": f"on: 2026-07-01, then: {{voted: yes}}, {MEASURED}"}, state("voted: {start: no}"))
+    after = act("rate: pace, while: voted, then: {recent: 0}", date)
+    assert remarks(made(after, until=400)) == ()
+    told = {p.key: p.why for p in remarks(made(after))}
+    assert told == {
+        "actions.usa.votes.on": "cannot happen within the run: its date lies 45 days after the end of the run",
+        "actions.usa.extra.while": "within the 180 days of the run this can never hold: voted is always no, whatever happens",
+    }
+    slow = act(f"after: {{uniform: [200 d, 300 d]}}, times: {{talks is open: 1.1}}, {MEASURED}, {THEN}")
+    [remark] = remarks(made(slow))
+    assert remark.key == "actions.usa.extra.after"
+    assert remark.why == "cannot happen within the run: it takes 181.8 days at least, and the run 180"
+    assert remarks(made(slow.replace("1.1", "1.2"))) == ()
+
+
+def test_what_only_the_late_reads_is_idle() -> None:
+    late = act(
+        f"on: 2026-07-01, then: {{recent: {{set: extra_size, capped: yes}}}}, {MEASURED}",
+        bend("amounts:\n", f"amounts:\n  extra_size: {{poisson: {{mean: 3}}, {MEASURED}}}\n"),
+    )
+    told = {p.key: p.why for p in remarks(made(late))}
+    assert told["amounts.extra_size"] == "nothing that can happen on 2025-11-17 reads this"
