@@ -99,8 +99,9 @@ def compiled_run() -> Callable[[Layout, Output, Scratch, int, int], int]:
     while _TO_CALL:
         register_jitable(error_model="numpy", _nrt=False)(_TO_CALL.pop())
     # No function here makes an array; without counting references to them, calls cost nothing.
-    jit = numba.njit(error_model="numpy", nogil=True, cache=True, _nrt=False)
-    return jit(_entry(_version()))  # type: ignore[no-any-return]
+    options: dict[str, Any] = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
+    jit: Any = numba.njit
+    return jit(**options)(_entry(_version()))  # type: ignore[no-any-return]
 
 
 def _entry(version: int) -> Callable[[Layout, Output, Scratch, int, int], int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines.interface import Floats, Integers, Plan
-from sim.engines.watching import Follower
+from sim.engines.watching import Follower, concerned
 from sim.model.compiled import EffectRow, Group, Model
 
 #: Tables of small groups may be spread to this many entries to share an index.
@@ -58,8 +58,9 @@ class Tables:
         # Effects by constants, tabulated by column; the others are computed branch by branch.
         self.settled: dict[int, Settled] = {}
         self.general: dict[int, list[EffectRow]] = {}
-        # Branches after which milestones and terminal conditions are looked at, and those that concern a follower.
-        self.watched = np.zeros(count, dtype=np.bool_)
+        # Branches after which each milestone, and the terminal conditions, are looked at.
+        self.milestones = [concerned(model, program.reads) for program in model.milestone_programs]
+        self.ends = concerned(model, model.terminal.reads if model.terminal else ())
         self.restarts = np.zeros(count, dtype=np.bool_)
         self.users: dict[int, list[tuple[int, int]]] = {
             c: [(self.first_index + i, s[c]) for i, s in enumerate(self.strides) if c in s]
@@ -79,7 +80,6 @@ class Tables:
             if general:
                 self.general[branch.number] = general
             self.restarts[branch.number] = bool(branch.restarts)
-            self.watched[branch.number] = bool(set(branch.changes) & model.watched)
         self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
         self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
         # Runs of neighbouring clocks of one actor: (actor, rows).

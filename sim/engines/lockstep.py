@@ -32,27 +32,35 @@ from sim.engines.interface import (
     empty_rows,
 )
 from sim.engines.layout import Tables
+from sim.engines.steps import Steps, follow_steps, spread, steps_of
+from sim.engines.watching import places
 from sim.model import draws
 from sim.model.arithmetic import log
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Group, Model, Row
-from sim.model.expressions import Program, evaluate
+from sim.model.expressions import Program
 
 #: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
 SLOTS: Final = 8_192
+#: Where actions have branches to choose from, many calls are for a few of the slots: more slots spread their cost.
+SLOTS_FOR_CHOICES: Final = 12_288
 #: Refill once this share of the slots has finished.
 REFILL: Final = 1 / 16
 _AHEAD: Final = 4_096
+#: Arrays of the run whose last axis is not the slots.
+_NOT_BY_SLOT: Final = ("observe", "lane", "happened")
 
 Lanes = NDArray[np.intp]
 
 
-def simulate(model: Model, plan: Plan, slots: int = SLOTS) -> Rows:
-    """Simulate the replications of a plan.
+def simulate(model: Model, plan: Plan, slots: int | None = None) -> Rows:
+    """Simulate the replications of a plan, so many side by side (None: as suits the model).
 
     Raises SimulationError when a history reaches a state where a speed, weight or effect has no meaning.
     """
     if plan.size == 0:
         return empty_rows(model, plan)
+    if slots is None:
+        slots = SLOTS_FOR_CHOICES if any(len(row.branches) > 1 for row in model.rows) else SLOTS
     with np.errstate(all="ignore"):
         return _Lockstep(model, plan, min(slots, plan.size)).run()
 
@@ -66,6 +74,8 @@ class _Lockstep:
         self.keys = units.keys_for(model, plan.seed)
         self.rows = empty_rows(model, plan)
         self.log_parts: list[tuple[Integers, Floats, Integers, Integers]] = []
+        self.ready: dict[int, Steps] = {}
+        self.first_input = model.first_input
         self.observe = np.array([*plan.observe, np.inf])
         self.next_unit = 0
         self.block_start = self.block_end = 0
@@ -113,9 +123,15 @@ class _Lockstep:
         """Reader of columns for the programs, over all slots or some."""
         return _Columns(self, lanes, amounts or {})
 
+    def value(self, program: Program, column: _Columns, size: int) -> Floats:
+        """Value of a program, shape (size,), from the columns of as many slots."""
+        steps = self.ready.get(id(program))
+        if steps is None:
+            steps = self.ready[id(program)] = steps_of(program)
+        return spread(follow_steps(steps, column), size)
+
     def program(self, program: Program, lanes: Lanes | None = None) -> Floats:
-        value = evaluate(program, self.column(lanes))
-        return np.broadcast_to(value, (self.width if lanes is None else lanes.size,))
+        return self.value(program, self.column(lanes), self.width if lanes is None else lanes.size)
 
     def group(self, group: Group) -> Floats | float:
         """Value of a group in every slot (a number where it is the same everywhere)."""
@@ -156,11 +172,11 @@ class _Lockstep:
     # -------------------------------------------------------------------------------------------------- refill
     def refill(self) -> None:
         """Give finished slots their next replications; once there are none left, shrink to the slots still live."""
-        lanes = np.flatnonzero(~self.live)
+        lanes = (~self.live).nonzero()[0]
         left = self.plan.size - self.next_unit
         if left == 0:
             if np.count_nonzero(self.live) <= self.width // 2 and self.live.any():
-                self.shrink(np.flatnonzero(self.live))
+                self.shrink(self.live.nonzero()[0])
             return
         lanes = lanes[:left]
         if self.next_unit + lanes.size > self.block_end:
@@ -206,7 +222,7 @@ class _Lockstep:
         self.reached[:, lanes] = np.inf
         self.integral[:, lanes] = 0.0
         self.live[lanes] = True
-        self.look(lanes, np.zeros(lanes.size), first=True)
+        self.look_first(lanes)
 
     def prepare(self) -> None:
         """Draw inputs, starts and first requirements of a block of replications ahead of their use."""
@@ -223,7 +239,7 @@ class _Lockstep:
         width = keep.size
         entries = {index: ((self.matrix[index] - self.lane) // self.width)[keep] for index in self.tables.flat}
         for name, value in list(vars(self).items()):
-            if isinstance(value, np.ndarray) and name not in ("observe", "lane") and not name.startswith("block"):
+            if isinstance(value, np.ndarray) and name not in _NOT_BY_SLOT and not name.startswith("block"):
                 setattr(self, name, np.ascontiguousarray(value[..., keep]))
             elif name in ("scale", "unit_tables", "whole", "held"):
                 setattr(self, name, {k: np.ascontiguousarray(v[..., keep]) for k, v in value.items()})
@@ -282,7 +298,7 @@ class _Lockstep:
             self.held[clock] = holds.copy()
         else:
             lost = (before > 0) & (after == 0)
-        lanes = np.flatnonzero(lost & self.live)
+        lanes = (lost & self.live).nonzero()[0]
         if lanes.size and row.memory == "identical":
             self.work[clock, lanes] = self.whole[clock][lanes]
         elif lanes.size:
@@ -305,7 +321,7 @@ class _Lockstep:
         model, tables, plan = self.model, self.tables, self.plan
         time = self.due.min(axis=0)
         if np.isnan(time).any():
-            self.refuse_speed(np.flatnonzero(np.isnan(time) & self.live))
+            self.refuse_speed((np.isnan(time) & self.live).nonzero()[0])
         alive = self.live & (time <= plan.until) & (time < np.inf)
         np.equal(
             self.due,
@@ -318,19 +334,20 @@ class _Lockstep:
         fired = np.where(alive, len(model.rows) - code.astype(np.intp), len(model.rows))
         self.pass_time(np.where(self.live, np.where(alive, time, np.inf), -np.inf), time, alive)
         if not alive.all():
-            self.finish(np.flatnonzero(self.live & ~alive), AT_HORIZON, plan.until)
+            self.finish((self.live & ~alive).nonzero()[0], AT_HORIZON, plan.until)
         if tables.n_calendar:
             self.lapse(fired, alive, time)
         branch = tables.first_branch.take(fired)
         self.stop_runaways(fired, branch, time)
         if tables.choices.any():
-            for row, lanes in self.by(fired, np.flatnonzero(tables.choices.take(fired) & (branch != tables.nothing))):
-                branch[lanes] = self.choose(row, lanes)
+            self.choose(fired, branch)
         acted = branch != tables.nothing
         self.events += acted
-        self.rows.fired[:] += np.bincount(branch, minlength=tables.nothing + 1)[: tables.nothing]
+        self.happened = np.bincount(branch, minlength=tables.nothing + 1)
+        self.happened[-1] = 0
+        self.rows.fired[:] += self.happened[:-1]
         if plan.log:
-            seen = np.flatnonzero(acted)
+            seen = acted.nonzero()[0]
             self.log_parts.append((self.position[seen], time[seen], fired[seen], branch[seen]))
         self.apply(fired, branch, time)
 
@@ -338,7 +355,7 @@ class _Lockstep:
         if lanes.size == 0:
             return
         lane = int(lanes[0])
-        row = int(np.flatnonzero(np.isnan(self.due[:, lane]))[0])
+        row = int(np.isnan(self.due[:, lane]).nonzero()[0][0])
         raise faults.wrong_speed(self.model, row, self.position[lane], self.last[lane], self.state_of(lane))
 
     def state_of(self, lane: int) -> str:
@@ -348,13 +365,13 @@ class _Lockstep:
         """Lanes grouped by their key, in ascending order of keys."""
         if lanes.size == 0:
             return
-        chosen = keys[lanes]
-        for key in np.unique(chosen):
+        chosen = keys.take(lanes)
+        for key in np.bincount(chosen).nonzero()[0]:
             yield int(key), lanes[chosen == key]
 
     def lapse(self, fired: Integers, alive: NDArray[np.bool_], time: Floats) -> None:
         """A calendar action is spent on its date, and does nothing if its guard fails then."""
-        lanes = np.flatnonzero(alive & (fired < self.tables.n_calendar))
+        lanes = (alive & (fired < self.tables.n_calendar)).nonzero()[0]
         for row, some in self.by(fired, lanes):
             self.due[row, some] = np.inf
             guard = self.model.rows[row].guard
@@ -374,33 +391,42 @@ class _Lockstep:
             gone |= np.isinf(self.speed[i]) & (fired == tables.first_clock + i)
         gone &= acting
         if gone.any():
-            lanes = np.flatnonzero(gone)
+            lanes = gone.nonzero()[0]
             self.rows.culprit[self.position[lanes]] = fired[lanes]
             self.finish(lanes, RAN_AWAY, time[lanes])
             fired[lanes] = len(self.model.rows)
             branch[lanes] = tables.nothing
         self.last = np.where(branch != tables.nothing, time, self.last)
 
-    def choose(self, row: int, lanes: Lanes) -> Integers:
-        """Branch taken by some slots that fire the same action: weights in declared order against one uniform."""
+    def choose(self, fired: Integers, branch: Integers) -> None:
+        """Branches taken, into ``branch``, where what fired has several: all uniforms are drawn together."""
+        lanes = (self.tables.choices.take(fired) & (branch != self.tables.nothing)).nonzero()[0]
+        if lanes.size == 0:
+            return
+        rows = fired.take(lanes)
+        k = self.count.ravel().take(rows * self.width + lanes).astype(np.uint64)
+        u = draws.uniform(self.keys.rows.take(rows, axis=1), self.history.take(lanes), k, draws.BRANCH)
+        for row, some in self.by(rows, np.arange(lanes.size)):
+            branch[lanes.take(some)] = self.chosen(row, lanes.take(some), u.take(some))
+
+    def chosen(self, row: int, lanes: Lanes, u: Floats) -> Integers:
+        """Branch taken by slots that fire the same action: weights in declared order against one uniform."""
         branches = self.model.rows[row].branches
-        column = self.column(lanes)
-        total = np.zeros(lanes.size)
-        ends = np.empty((len(branches), lanes.size))
-        last = np.zeros(lanes.size, dtype=np.intp)
+        column, size = self.column(lanes), lanes.size
+        total = np.zeros(size)
+        ends = np.empty((len(branches), size))
+        last = np.zeros(size, dtype=np.intp)
         for j, branch in enumerate(branches):
-            weight = np.broadcast_to(evaluate(branch.weight, column), (lanes.size,))
-            bad = ~(weight >= 0) | np.isinf(weight)
+            weight = self.value(branch.weight, column, size)
+            bad = ~((weight >= 0) & (weight < np.inf))
             if bad.any():
                 where = self.state_of(int(lanes[bad][0]))
                 raise faults.wrong_weight(self.model, row, j, float(weight[bad][0]), where)
-            total = total + weight
-            ends[j] = total
-            last = np.where(weight > 0, j, last)
+            np.add(total, weight, out=ends[j])
+            total = ends[j]
+            last[weight > 0] = j
         if not (total > 0).all():
             raise faults.no_weight(self.model, row, self.state_of(int(lanes[~(total > 0)][0])))
-        k = self.count[row, lanes].astype(np.uint64)
-        u = draws.uniform(self.keys.rows[:, [row]], self.history[lanes], k, draws.BRANCH)
         chosen = np.minimum((ends <= u * total).sum(axis=0), last)
         numbers: Integers = branches[0].number + chosen
         return numbers
@@ -414,12 +440,11 @@ class _Lockstep:
         self.matrix += self.moved
         for column, lanes, delta in pending:
             self.move(column, lanes, delta, touched)
-        lanes = np.flatnonzero(tables.watched.take(branch))
-        over = self.look(lanes, time[lanes], touched=touched) if lanes.size else lanes
+        over = self.look(branch, time, touched)
         for which, follower in enumerate(tables.followers):
-            lanes = np.flatnonzero(follower.concerned.take(branch))
-            if lanes.size:
-                self.follow(which, lanes, time[lanes])
+            if self.happened[follower.concerned].any():
+                lanes = follower.concerned.take(branch).nonzero()[0]
+                self.follow(which, lanes, time.take(lanes))
         if tables.n_clocks:
             anchor = np.where(touched, time, self.anchor)
             passed = anchor - self.anchor
@@ -439,7 +464,7 @@ class _Lockstep:
         """Changes by effects that are no plain moves, all computed from the state before the action."""
         pending: list[tuple[int, Lanes, Integers]] = []
         for column, table in self.tables.settled.items():
-            lanes = np.flatnonzero(table.member.take(branch))
+            lanes = table.member.take(branch).nonzero()[0]
             if lanes.size:
                 chosen = branch[lanes]
                 old = self.matrix[column, lanes]
@@ -448,8 +473,8 @@ class _Lockstep:
                 self.saturations[lanes] += (within != new) & table.counted[chosen]
                 pending.append((column, lanes, within - old))
         for number, effects in self.tables.general.items():
-            lanes = np.flatnonzero(branch == number)
-            if lanes.size:
+            if self.happened[number]:
+                lanes = (branch == number).nonzero()[0]
                 row, found = self.model.branches[number]
                 amounts = {c: self.amount(row, c, lanes) for c in found.amounts}
                 pending += [(e.column, lanes, self.effect(row, e, lanes, amounts)) for e in effects]
@@ -462,7 +487,7 @@ class _Lockstep:
 
     def effect(self, row: int, effect: EffectRow, lanes: Lanes, amounts: dict[int, Floats]) -> Integers:
         old = self.matrix[effect.column, lanes]
-        value = np.broadcast_to(evaluate(effect.value, self.column(lanes, amounts)), (lanes.size,))
+        value = self.value(effect.value, self.column(lanes, amounts), lanes.size)
         where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
 
         def state(flags: NDArray[np.bool_]) -> str:
@@ -501,7 +526,7 @@ class _Lockstep:
         place = clock * self.width + self.lane
         self.work.ravel()[place] = np.maximum(-log(1.0 - u), LEAST_WORK)
         for i in tables.delays:
-            lanes = np.flatnonzero(clock == i)
+            lanes = (clock == i).nonzero()[0]
             if lanes.size:
                 number = tables.first_clock + i
                 self.work[i, lanes] = units.requirement(model, number, u[lanes], self.scale[number][lanes], first=False)
@@ -509,7 +534,7 @@ class _Lockstep:
                     self.whole[i][lanes] = self.work[i, lanes]
                 self.speed[i, lanes] = -1.0
         if tables.restarts.any():
-            for number, lanes in self.by(branch, np.flatnonzero(tables.restarts.take(branch))):
+            for number, lanes in self.by(branch, tables.restarts.take(branch).nonzero()[0]):
                 for target in model.branches[number][1].restarts:
                     self.restart(target, lanes[fired[lanes] != target])
 
@@ -520,27 +545,48 @@ class _Lockstep:
         self.speed[self.tables.clock(target), lanes] = -1.0
 
     # ------------------------------------------------------------------------------------------------- watching
-    def look(
-        self, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None = None, *, first: bool = False
-    ) -> Lanes:
-        """Check milestones and terminal conditions; returns the slots whose history is over."""
-        model = self.model
-        for i, program in enumerate(model.milestone_programs):
-            new = (self.reached[i, lanes] == np.inf) & (self.program(program, lanes) != 0)
-            if new.any():
-                self.reached[i, lanes[new]] = time[new]
-                self.move(len(model.variables) + i, lanes[new], np.ones(int(new.sum()), dtype=np.int64), touched)
-        over = lanes[self.program(model.terminal, lanes) != 0] if model.terminal else lanes[:0]
-        if first:
-            for which in range(len(self.tables.followers)):
-                self.follow(which, lanes, time, first=True)
-        if first and over.size:
-            self.finish(over, TERMINAL, np.zeros(over.size))
+    def look(self, branch: Integers, time: Floats, touched: NDArray[np.bool_]) -> Lanes:
+        """Check milestones and terminal conditions after what may have changed them; returns the slots that end."""
+        tables, model = self.tables, self.model
+        for i, concerned in enumerate(tables.milestones):
+            if self.happened[concerned].any():
+                lanes = (concerned.take(branch) & (self.reached[i] == np.inf)).nonzero()[0]
+                if lanes.size:
+                    self.reach(i, lanes, time.take(lanes), touched)
+        if model.terminal is None or not self.happened[tables.ends].any():
+            return self.lane[:0]
+        ending: Lanes = tables.ends.take(branch).nonzero()[0]
+        over: Lanes = ending[self.program(model.terminal, ending) != 0]
         return over
+
+    def look_first(self, lanes: Lanes) -> None:
+        """Check milestones and terminal conditions, and count what is followed, at the start."""
+        time = np.zeros(lanes.size)
+        for i in range(len(self.model.milestone_programs)):
+            self.reach(i, lanes, time, None)
+        for which in range(len(self.tables.followers)):
+            self.follow(which, lanes, time, first=True)
+        if self.model.terminal is not None:
+            over = lanes[self.program(self.model.terminal, lanes) != 0]
+            if over.size:
+                self.finish(over, TERMINAL, np.zeros(over.size))
+
+    def reach(self, milestone: int, lanes: Lanes, time: Floats, touched: NDArray[np.bool_] | None) -> None:
+        """Note the first time of a milestone in those of some slots, none of which has reached it, where it holds."""
+        holds = (self.program(self.model.milestone_programs[milestone], lanes) != 0).nonzero()[0]
+        if holds.size:
+            lanes = lanes.take(holds)
+            self.reached[milestone, lanes] = time.take(holds)
+            column = len(self.model.variables) + milestone
+            self.move(column, lanes, np.ones(lanes.size, dtype=np.int64), touched)
 
     def follow(self, which: int, lanes: Lanes, time: Floats, *, first: bool = False) -> None:
         """Count a number that is watched: a replication leaves a bin and enters another on a day."""
-        place = self.tables.followers[which].of_columns(self.column(lanes), lanes.size)
+        follower = self.tables.followers[which]
+        if follower.table is None:
+            place = places(follower.watched, self.program(follower.watched.program, lanes))
+        else:
+            place = follower.of_states(lambda c: self.matrix[c].take(lanes), lanes.size)
         counts = self.rows.occupancy[which]
         flat, bins = counts.ravel(), counts.shape[1]
         if first:
@@ -562,7 +608,7 @@ class _Lockstep:
             value = np.zeros((0, self.width))
         if self.plan.observe:
             while True:
-                lanes = np.flatnonzero(self.observe.take(self.next_observation) < until)
+                lanes = (self.observe.take(self.next_observation) < until).nonzero()[0]
                 if lanes.size == 0:
                     break
                 self.record(lanes, value)
@@ -603,16 +649,15 @@ class _Columns:
     """Column reader for programs: columns by number, over all slots or some, each converted once."""
 
     def __init__(self, engine: _Lockstep, lanes: Lanes | None, amounts: dict[int, Floats]) -> None:
-        self.engine, self.lanes, self.known = engine, lanes, dict(amounts)
+        self.engine, self.lanes, self.known = engine, lanes, amounts.copy()
 
     def __call__(self, c: int) -> Floats:
         """Column c, shape (slots,)."""
-        if c not in self.known:
-            engine, first = self.engine, self.engine.model.first_input
-            if c < first:
-                row = engine.matrix[c]
-                self.known[c] = (row if self.lanes is None else row[self.lanes]).astype(np.float64)
-            else:
-                values = engine.inputs[c - first]
-                self.known[c] = values if self.lanes is None else values[self.lanes]
-        return self.known[c]
+        found = self.known.get(c)
+        if found is None:
+            engine, first = self.engine, self.engine.first_input
+            source = engine.matrix[c] if c < first else engine.inputs[c - first]
+            if self.lanes is not None:
+                source = source.take(self.lanes)
+            found = self.known[c] = source.astype(np.float64) if c < first else source
+        return found

@@ -74,8 +74,11 @@ def packed(counts: Counts) -> list[dict[str, Any]]:
 
 def _packed(array: Integers) -> dict[str, Any]:
     places = np.flatnonzero(array)
-    data = np.stack([places, array.ravel()[places]]).astype("<i8").tobytes()
-    return {"shape": list(array.shape), "data": base64.b64encode(zlib.compress(data)).decode()}
+    # Steps from place to place are small, as are most counts: with bytes of one weight side by side most are zeros in
+    # a row, which the quickest compression finds.
+    numbers = np.stack([np.diff(places, prepend=0), array.ravel()[places]]).astype("<i8")
+    data = numbers.view(np.uint8).reshape(2, -1, 8).transpose(0, 2, 1).tobytes()
+    return {"shape": list(array.shape), "data": base64.b64encode(zlib.compress(data, level=1)).decode()}
 
 
 def unpacked(data: Sequence[Mapping[str, Any]]) -> Counts:
@@ -92,7 +95,8 @@ def _unpacked(entry: Mapping[str, Any]) -> Integers:
         data = zlib.decompress(base64.b64decode(entry["data"]))
     except zlib.error as error:
         raise ValueError(f"counts that cannot be read: {error}") from None
-    places, values = np.frombuffer(data, dtype="<i8").reshape(2, -1)
+    parts = np.frombuffer(data, dtype=np.uint8).reshape(2, 8, -1).transpose(0, 2, 1)
+    steps, values = np.ascontiguousarray(parts).view("<i8").reshape(2, -1)
     result = np.zeros(tuple(entry["shape"]), dtype=np.int64)
-    result.ravel()[places] = values
+    result.ravel()[np.cumsum(steps)] = values
     return result
