@@ -32,7 +32,7 @@ from sim.engines.interface import (
     empty_rows,
 )
 from sim.engines.layout import Tables
-from sim.engines.steps import Steps, follow_steps, spread, steps_of
+from sim.engines.steps import Columns, Steps, follow_steps, spread, steps_of
 from sim.engines.watching import places
 from sim.model import draws
 from sim.model.arithmetic import log
@@ -119,11 +119,11 @@ class _Lockstep:
         self.seen = np.zeros((len(self.plan.watched), slots), dtype=np.int64)
 
     # ------------------------------------------------------------------------------------------------- columns
-    def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> _Columns:
+    def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> Columns:
         """Reader of columns for the programs, over all slots or some."""
-        return _Columns(self, lanes, amounts or {})
+        return Columns(self.matrix, self.inputs, lanes, amounts or {}, self.first_input)
 
-    def value(self, program: Program, column: _Columns, size: int) -> Floats:
+    def value(self, program: Program, column: Columns, size: int) -> Floats:
         """Value of a program, shape (size,), from the columns of as many slots."""
         steps = self.ready.get(id(program))
         if steps is None:
@@ -643,21 +643,3 @@ class _Lockstep:
             rows.observed[which][:, positions[late]] = self.matrix[:n, lanes[late]]
             rows.integrals[:, which, positions[late]] = rest[:, late]
         self.live[lanes] = False
-
-
-class _Columns:
-    """Column reader for programs: columns by number, over all slots or some, each converted once."""
-
-    def __init__(self, engine: _Lockstep, lanes: Lanes | None, amounts: dict[int, Floats]) -> None:
-        self.engine, self.lanes, self.known = engine, lanes, amounts.copy()
-
-    def __call__(self, c: int) -> Floats:
-        """Column c, shape (slots,)."""
-        found = self.known.get(c)
-        if found is None:
-            engine, first = self.engine, self.engine.first_input
-            source = engine.matrix[c] if c < first else engine.inputs[c - first]
-            if self.lanes is not None:
-                source = source.take(self.lanes)
-            found = self.known[c] = source.astype(np.float64) if c < first else source
-        return found

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.engines.interface import Floats
+from sim.engines.interface import Floats, Integers
 from sim.model.expressions import OPERATIONS, Program
 
 #: Per step the operation with the number of its operands, or none with a column (as 1) or a constant (as 0).
@@ -47,3 +48,24 @@ def follow_steps(steps: Steps, column: Callable[[int], Any]) -> Floats:
 def spread(value: Floats, size: int) -> Floats:
     """A value of one number, or of ``size`` already, as one of shape (size,)."""
     return value if value.ndim else np.broadcast_to(value, (size,))
+
+
+class Columns:
+    """Column reader for programs: columns by number, over all slots or some, each converted once."""
+
+    def __init__(
+        self, matrix: Integers, inputs: Floats, lanes: NDArray[np.intp] | None, amounts: dict[int, Floats], first: int
+    ) -> None:
+        """``matrix`` (columns, slots) holds the columns before ``first``, ``inputs`` the rest; ``amounts`` win."""
+        self.matrix, self.inputs, self.first = matrix, inputs, first
+        self.lanes, self.known = lanes, amounts.copy()
+
+    def __call__(self, c: int) -> Floats:
+        """Column c, shape (slots,)."""
+        found = self.known.get(c)
+        if found is None:
+            source = self.matrix[c] if c < self.first else self.inputs[c - self.first]
+            if self.lanes is not None:
+                source = source.take(self.lanes)
+            found = self.known[c] = source.astype(np.float64) if c < self.first else source
+        return found

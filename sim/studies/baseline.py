@@ -191,7 +191,7 @@ def _told(page: Mapping[str, Any], days: Sequence[str]) -> Iterator[str]:
         spread = f" ({odds['low']:.2g}–{odds['high']:.2g})" if odds["high"] > odds["low"] else ""
         chance = "" if special["chance"] > 1 - 1e-9 else f", with a chance of {percent(special['chance'])}"
         chance = chance if special["chance"] > 0 else ", not so on this date"
-        usual = f"; taken to be so in {percent(special['usual'])} of past cases" if special["usual"] else ""
+        usual = f"; taken to be so in {100 * special['usual']:.2g} % of past cases" if special["usual"] else ""
         whence = f"input {special['input']}" if special["input"] else f"{special['basis']['kind']}"
         why = f": {special['basis']['why']}" if special["basis"]["why"] else ""
         text = f"odds × {odds['median']:.2g}{spread}{chance}: {special['says']}{usual} [{whence}{why}]"

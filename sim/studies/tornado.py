@@ -119,7 +119,9 @@ def doubts(scenario: Scenario, which: str = "all") -> list[Doubt]:
             continue
         if which == "all" or told.evidence.kind == "judgement":
             numbers = variable.start.parameters
-            levels = sorted(int(v) for v, p in zip(numbers[::2], numbers[1::2], strict=True) if p > 0)
+            levels = _within(dict(zip(map(int, numbers[::2]), numbers[1::2], strict=True)))
+            if len(levels) < 2:
+                continue  # one level holds from its 10 % to its 90 % point
             named = [(words(told.levels[v]) if v < len(told.levels) else f"{v:,}", v) for v in levels]
             values = tuple((word, _with_start(spec, variable.name, v)) for word, v in named)
             found.append(Doubt(variable.name, told.meaning, _basis(told.evidence), values))
@@ -282,6 +284,16 @@ def _not_varied(scenario: Scenario, varied: set[str]) -> list[dict[str, str]]:
 def _with_input(spec: Spec, name: str, value: float) -> Spec:
     fixed = Quantity(name, Law("fixed", (value,)))
     return replace(spec, inputs=tuple(fixed if q.name == name else q for q in spec.inputs))
+
+
+def _within(chances: Mapping[int, float]) -> list[int]:
+    """Levels between the 10 % and the 90 % point of a hidden start, as for any input."""
+    found, below = [], 0.0
+    for level in sorted(chances):
+        if below < ENDS[1] and below + chances[level] > ENDS[0]:
+            found.append(level)
+        below += chances[level]
+    return found
 
 
 def _with_start(spec: Spec, name: str, value: int) -> Spec:

@@ -164,7 +164,7 @@ def test_before_the_first_report_nothing_was_known() -> None:
 def test_nothing_is_dated_after_the_last_report() -> None:
     assert max(since for since, _ in bases(DATA)) <= str(LAST)
     dated = [str(action["on"]) for action in DATA["actions"].values() if "on" in action]
-    assert dated == ["2025-11-24"]  # announced in the second report
+    assert dated == ["2025-11-24"]  # as announced on 16 November (chronology, SOURCES 12)
 
 
 def test_every_actor_acts_or_has_a_reason_not_to() -> None:

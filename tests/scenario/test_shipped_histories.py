@@ -27,8 +27,8 @@ FINGERPRINTS = {
     "cuba_1962 1962-10-16": "e9a86371c0f91549",
     "cuba_1962 1962-10-27": "55651586e197c401",
     "two_rivals": "3af5afda905b7d61",
-    "venezuela_2025": "a55b7aa2b2810e12",
-    "venezuela_2025 2025-09-27": "94c625b51e3c0fb1",
+    "venezuela_2025": "26d9ad8666fd9f1b",
+    "venezuela_2025 2025-09-27": "98fd0098d68757eb",
     "workload_a": "79b6b90dfd7a3bdc",
 }
 
