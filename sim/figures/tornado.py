@@ -26,7 +26,7 @@ from sim.figures.style import (
 from sim.statistics.shown import percent, words
 
 #: Rows drawn at most, those with the longest bars.
-ROWS: Final = 20
+ROWS: Final = 14
 WIDTH: Final = 12.0
 #: Width of the column of sentences in inches, and least height of a row.
 COLUMN: Final = 4.2

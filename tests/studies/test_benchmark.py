@@ -1,17 +1,34 @@
 """The benchmark compares what is comparable: same numbers in the peer and the scenario, equality before timing."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim._paths import conf_dir
 from sim.engines import exact, lockstep, reference
 from sim.engines.interface import plan
+from sim.figures import benchmark as figure
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import parse
-from sim.studies import benchmark, benchmark_user_style
+from sim.model.spec import Delay
+from sim.runs import store
+from sim.scenario.reading import read_file
+from sim.studies import (
+    benchmark,
+    benchmark_loop,
+    benchmark_measures,
+    benchmark_network,
+    benchmark_user_style,
+    command,
+)
+from sim.studies import benchmark_contest as contest
+from sim.studies.benchmark_contest import Contestant, DisagreementError
 from sim.studies.library import scenario_of
+from sim.studies.settings import SettingError
+from tests.figures.looks import overlaps
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +45,164 @@ def test_peer_and_scenario_hold_the_same_numbers() -> None:
     assert in_file == in_peer
 
 
+@pytest.fixture(autouse=True)
+def fewer_histories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow peers are compared on fewer histories than before a real benchmark."""
+    fewer = {name: max(n // 5, 30) for name, n in contest.COMPARED.items()}
+    monkeypatch.setattr(contest, "COMPARED", fewer)
+
+
+def peers(*names: str) -> list[Contestant]:
+    """Peers on workload A and on the network, skipped with a message where they are not installed."""
+    absent = contest.missing()
+    for name in names:
+        if name in absent:
+            pytest.skip(f"{name} cannot take part: {absent[name]}")
+    return [one for one in contest.contestants(scenario_model(), ()) if one.name in names]
+
+
+def scenario_model() -> Model:
+    return compile_model(scenario_of("workload_a").spec)
+
+
 def test_the_check_passes_and_sees_another_model(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    benchmark.check(model)
+    ours = peers(contest.SIMPY, "plain Python loop")
+    contest.check(model, ours)
     monkeypatch.setattr(benchmark_user_style.Crisis, "hazards", lambda self, a: [0.05] * 8)
-    with pytest.raises(benchmark.DisagreementError, match="not the same model"):
-        benchmark.check(model)
+    with pytest.raises(DisagreementError, match="not the same model"):
+        contest.check(model, ours)
     different = lockstep.simulate(model, plan(1, 180.0, 40))
     monkeypatch.setattr(reference, "simulate", lambda *_: different)
-    with pytest.raises(benchmark.DisagreementError, match="different histories"):
-        benchmark.check(model)
+    with pytest.raises(DisagreementError, match="different histories"):
+        contest.check(model, ours)
 
 
-def test_a_table_with_every_engine_is_printed(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "SIZES", {"SimPy, user style": 2, "reference": 2, "lockstep": 50, "compiled": 50})
-    lines: list[str] = []
-    assert benchmark.run(model, 2, lines.append, lambda _: None) == 0
-    for engine in benchmark.SIZES:  # what is not installed is named all the same
-        assert any(line.startswith(engine) for line in lines)
+def test_the_loop_is_checked_too(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = peers("plain Python loop")
+    monkeypatch.setattr(benchmark_loop, "run", lambda first, n, until: (171 * n, 0))  # as many events, but no war
+    with pytest.raises(DisagreementError, match="plain Python loop on workload A: ends"):
+        contest.check(model, loop)
+
+
+@pytest.mark.parametrize("name", ["salabim", "rebop"])
+def test_optional_peers_play_the_same_models(model: Model, name: str) -> None:
+    contest.check(model, peers(name))
+
+
+@pytest.mark.campaign  # compiling takes a while
+def test_gillespy2_plays_the_same_models(model: Model) -> None:
+    contest.check(model, peers("GillesPy2, C++"))
+
+
+def test_the_network_never_comes_near_its_bounds() -> None:
+    """A count at its bound would be no mass action any more."""
+    network = benchmark_network.model()
+    rows = lockstep.simulate(network, plan(5, 180.0, 4_000))
+    assert not np.isfinite(rows.milestones[0]).any()
+    assert int(rows.state.max()) < benchmark_network.MOST // 2 + 4
+    assert len(benchmark_network.reactions()) == 24
+    assert 140 < rows.events.mean() < 190  # as workload A: 171
+
+
+def test_the_network_has_the_means_that_its_linear_part_gives() -> None:
+    """v gains h and loses s v each day: its mean is exact. Within 5 standard errors (6e-7); without loss it is not."""
+    network = benchmark_network.model()
+    n = 20_000
+    v = lockstep.simulate(network, plan(7, 180.0, n)).state[network.variables.index("v1")]
+    (gain,), (loss,) = (
+        [r.rate for r in benchmark_network.reactions() if r.name == name] for name in ("harden1", "soften1")
+    )
+    decay = np.exp(-loss * 180)
+    mean, variance = gain / loss * (1 - decay) + decay, gain / loss * (1 - decay) + decay * (1 - decay)
+    assert abs(v.mean() - mean) < 5 * (variance / n) ** 0.5
+    assert abs(v.mean() - (1 + gain * 180)) > 5 * (variance / n) ** 0.5
+
+
+def test_what_is_missing_is_named_and_the_rest_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everybody = dict.fromkeys(contest.SIZES, 2) | {"lockstep": 50, "compiled": 50}
+    monkeypatch.setattr(contest, "SIZES", everybody)
+    absent = {"rebop": "it is absent in this test", "GillesPy2, C++": "it too"}
+    kept = {name: why for name, why in contest.missing().items() if name not in absent}
+    monkeypatch.setattr(benchmark, "missing", lambda: kept | absent)
+    configuration = {
+        "scenario": dict(read_file(conf_dir() / "scenario" / "workload_a.yaml").data),
+        "study": {"name": "benchmark", "rounds": 2, "gallery": str(tmp_path)},
+        "results": str(tmp_path),
+        "run": {},
+    }
+    assert command.run(configuration, "escalation study=benchmark") == 0
+    said = capsys.readouterr().out
+    folder = Path(said.strip().splitlines()[-1])
+    assert "Left out: rebop: it is absent in this test." in said
+    for engine in contest.SIZES:
+        assert (f"| {engine} " in said) is (engine not in kept | absent)
+    data = store.read_json(folder / "summary.json")
+    assert data is not None
+    assert data["rounds"] == 2
+    assert sorted(path.name for path in tmp_path.glob("benchmark.*")) == ["benchmark.md", "benchmark.svg"]
+    assert {path.name for path in folder.rglob("*.*")} == {
+        "summary.json", "benchmark.md", "benchmark.svg", "benchmark.png",
+    }  # fmt: skip
+
+
+def test_a_gallery_must_be_a_folder(tmp_path: Path) -> None:
+    configuration = {
+        "scenario": {},
+        "study": {"name": "benchmark", "gallery": str(tmp_path / "no")},
+        "results": str(tmp_path),
+        "run": {},
+    }
+    with pytest.raises(SettingError, match=r"study\.gallery: .* is no folder that exists"):
+        command.run(configuration, "escalation")
+
+
+def test_the_figure_shows_everybody_and_covers_nothing() -> None:
+    rows = [
+        {"engine": name, "model": model, "median": 10.0 * 4**i}
+        for model in ("workload A", "network")
+        for i, name in enumerate(contest.SIZES)
+    ]
+    data = {"machine": "a processor, 2 cores", "python": "3.11", "rounds": 7, "rows": rows}
+    drawn = figure.draw(data)
+    for ax in drawn.axes:
+        assert {label.get_text() for label in ax.get_yticklabels()} == set(contest.SIZES)
+    assert overlaps(drawn) == []
+    with pytest.raises(ValueError, match="nothing to draw"):
+        figure.draw({**data, "rows": []})
+
+
+# ---------------------------------------------------------------------------------------------------- further measures
+def test_theatres_are_copies_that_do_not_touch_each_other() -> None:
+    """Mean events: ten times those of one theatre without an early end, within 5 standard errors; not nine times."""
+    spec = scenario_of("workload_a").spec
+    one = lockstep.simulate(compile_model(replace(spec, terminal=())), plan(2, 60.0, 2_000)).events
+    ten = lockstep.simulate(compile_model(benchmark_measures.theatres(spec, 10)), plan(2, 60.0, 400)).events
+    error = (100 * one.var() / one.size + ten.var() / ten.size) ** 0.5
+    assert abs(ten.mean() - 10 * one.mean()) < 5 * error
+    assert abs(ten.mean() - 9 * one.mean()) > 5 * error
+
+
+def test_uncertain_inputs_and_kept_clocks_are_in_the_models() -> None:
+    spec = scenario_of("workload_a").spec
+    drawn, kept = benchmark_measures.with_inputs(spec), benchmark_measures.with_kept_clocks(spec)
+    rows = lockstep.simulate(compile_model(drawn), plan(2, 30.0, 200))
+    assert rows.inputs.shape == (30, 200)
+    assert (rows.inputs.std(axis=1) > 0.1).all()
+    assert sum(isinstance(action.clock, Delay) for action in kept.actions) == 4
+    short = plan(2, 60.0, 30, log=True)
+    for found in (drawn, kept):  # and both engines play them alike
+        played = compile_model(found)
+        assert lockstep.simulate(played, short).fingerprint() == reference.simulate(played, short).fingerprint()
+
+
+def test_a_difference_on_common_luck_varies_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least three times less; a model that forgets the names of its actions (independent luck) would give 1."""
+    monkeypatch.setattr(benchmark_measures, "PAIRS", 4_000)
+    found = benchmark_measures.paired(scenario_of("workload_a").spec, lockstep, batches=4)
+    assert found.value > 3
+    assert found.low <= found.value <= found.high
 
 
 def test_workload_a_simulates_as_its_exact_solution_says(model: Model) -> None:
