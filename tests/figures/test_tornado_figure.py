@@ -54,13 +54,13 @@ def test_a_bar_that_lies_on_one_side_shows_both_ends() -> None:
     assert low.get_zorder() > high.get_zorder(), "the shorter bar stands in front"
 
 
-def test_at_most_twenty_rows_are_drawn_and_the_rest_counted() -> None:
+def test_at_most_fourteen_rows_are_drawn_and_the_rest_counted() -> None:
     rows = [row(f"input_{i}", 0.24 - i / 200, 0.24 + i / 200, says="a long sentence " * 12) for i in range(23)]
     figure = tornado.draw(data(*rows))
     text = texts(figure)
     assert "input 22" in text
     assert "input 2\n" not in text
-    assert "3 further inputs with shorter bars not drawn" in text.replace("\n", " ")
+    assert "9 further inputs with shorter bars not drawn" in text.replace("\n", " ")
     assert overlaps(figure) == []
 
 
