@@ -90,6 +90,7 @@ def test_optional_peers_play_the_same_models(model: Model, name: str) -> None:
 
 
 @pytest.mark.campaign  # compiling takes a while
+@pytest.mark.filterwarnings("default")  # those of the libraries it uses are not ours
 def test_gillespy2_plays_the_same_models(model: Model) -> None:
     contest.check(model, peers("GillesPy2, C++"))
 
