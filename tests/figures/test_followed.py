@@ -173,7 +173,8 @@ def test_a_start_set_by_hand_is_no_report(tmp_path: Path) -> None:
     found = forecast(scenario, Settings(replications=20), tmp_path)
     figure = counts.draw(found.summary, found.occupancy())
     assert ("2025-11-17", 9, "#D55E00") in points(figure), "with a mark of its own"
-    assert "not reported but set for this run: shots on 17 Nov 2025 set by command line" in texts(figure).replace("\n", " ")
+    said = texts(figure).replace("\n", " ")
+    assert "not reported but set for this run: shots on 17 Nov 2025 set by command line" in said
 
 
 def test_what_fades_and_what_has_words_is_no_count() -> None:
