@@ -209,7 +209,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 
 def test_a_machine_path_and_a_registry_are_reported(tmp_path: Path) -> None:
     host = "https://" + "pypi" + ".org/simple"
-    write(tmp_path, {"a.md": f"see {host}\nin /{'tmp'}/x\nhttps://x.example/work/y", "uv.lock": host})
+    write(tmp_path, {"a.md": f"see {host}\nin /{'tmp'}/x\nhttps://x.example/{'work'}/y", "uv.lock": host})
     faults = foreign_names(tmp_path, ["a.md", "uv.lock"])
     assert [fault.split(": ")[0] for fault in faults] == ["a.md:1", "a.md:2"]
 

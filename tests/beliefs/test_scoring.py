@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scoringrules
 
 from sim.beliefs import scoring
 from sim.beliefs.record import Event
@@ -70,7 +71,6 @@ def test_crps_is_the_mean_distance_less_half_the_spread() -> None:
 
 
 def test_crps_agrees_with_a_package() -> None:
-    scoringrules = pytest.importorskip("scoringrules", reason="the cross-check needs the package scoringrules")
     sample = RNG.normal(size=50)
     ours = scoring.crps(sample, np.full(50, 1 / 50), 0.3)
     assert ours == pytest.approx(float(scoringrules.crps_ensemble(0.3, sample)))
