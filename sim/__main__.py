@@ -24,6 +24,8 @@ DONE: Final = 0
 CHECK_FAILED: Final = 1
 BAD_INPUT: Final = 2
 NOT_FINISHED: Final = 3
+#: Hydra's switch for errors as Python tells them.
+FULL_ERROR: Final = "HYDRA_FULL_ERROR"
 
 HELP: Final = """\
 escalation: what reports of a crisis imply under openly stated assumptions.
@@ -137,8 +139,19 @@ def _first_comment(path: os.PathLike[str]) -> str:
 
 def _hydra() -> int:
     """Let Hydra compose and call the job; several times with -m."""
-    wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us instead of being printed and turned into 1
+    asked_for = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"  # so that errors reach us instead of being printed and turned into 1
+    try:
+        return _composed(wanted=asked_for == "1")
+    finally:
+        if asked_for is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = asked_for
+
+
+def _composed(*, wanted: bool) -> int:
+    """What Hydra composes, done; ``wanted``: errors as Python tells them."""
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -178,11 +191,7 @@ def _hydra() -> int:
     try:
         hydra_messages.check(sys.argv[1:])
         application()
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        if wanted:
-            raise
-        return _fail(hydra_messages.words(error), BAD_INPUT)
-    except ValueError as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         if wanted:
             raise
         return _fail(hydra_messages.words(error), BAD_INPUT)
@@ -237,22 +246,23 @@ def _guarded(work: Callable[[], int], source: Source, *, raising: bool) -> int:
     from sim.studies import hydra_messages
     from sim.studies.settings import CheckError
 
+    told: BaseException
     try:
         return work()
     except BrokenPipeError:
         raise Unheard from None
     except (ValueError, OmegaConfBaseException) as error:
-        code, text = BAD_INPUT, hydra_messages.placed(error, source)
+        code, text, told = BAD_INPUT, hydra_messages.placed(error, source), error
     except (RuntimeError, OSError, MemoryError) as error:
-        code, text = NOT_FINISHED, str(error) or type(error).__name__
+        code, text, told = NOT_FINISHED, str(error) or type(error).__name__, error
     except CheckError as error:
-        code, text = CHECK_FAILED, str(error)
+        code, text, told = CHECK_FAILED, str(error), error
     except Exception:
         # A fault of the program: whoever mends it needs to know where, and 1 would mean a check.
         traceback.print_exc()
         return NOT_FINISHED
     if raising:
-        traceback.print_exc()
+        traceback.print_exception(told)
     return _fail(text, code)
 
 

@@ -324,3 +324,28 @@ def test_a_killed_run_goes_on_where_it_was(here: Path) -> None:
     undisturbed = forecast(small.scenario(), Settings(replications=4_000), here / "other").summary["content_hash"]
     summary = json.loads((here / out.splitlines()[-1] / "summary.json").read_text(encoding="utf-8"))
     assert summary["content_hash"] == undisturbed
+
+
+def test_errors_as_python_tells_them_are_there_for_the_asking(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(sys, "argv", ["escalation", "as_of=1999-01-01", f"results={tmp_path}"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert "Traceback" in err
+    assert "lies before the first report" in err
+    assert os.environ["HYDRA_FULL_ERROR"] == "1"
+
+
+def test_the_switch_of_hydra_is_left_as_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setattr(sys, "argv", ["escalation", "as_of=1999-01-01", f"results={tmp_path}"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Traceback" not in capsys.readouterr().err
+    assert "HYDRA_FULL_ERROR" not in os.environ

@@ -29,6 +29,8 @@ TYPE, BROAD, LINES, LINE = 7.5, 1.75, 4, 0.122
 #: Height of a rung, and of a lane without its labels.
 RUNG, LANE = 0.2, 0.26
 GAP: Final = 0.06
+#: A rung held for less of the run than this would not be seen.
+THIN: Final = 0.005
 DARK: Final = "#A34700"
 
 
@@ -209,8 +211,8 @@ def _ladder(ax: Axes, data: Mapping[str, Any]) -> None:
         if place_:
             twice: Any = [first, first]
             ax.plot(twice, [data["steps"][place_ - 1][1], rung], color=INK, linewidth=0.6, zorder=1)
-    last = data["steps"][-1][1]
-    if data["end"] < data["until_days"]:  # a rung that was reached at the very end has no width
+    since, last = data["steps"][-1]
+    if data["end"] - since < THIN * data["until_days"]:  # a rung that was reached at the very end has no width
         end: Any = _when(data, data["end"])
         ax.plot([end], [last], marker="s", markersize=8, color=palette[last], markeredgecolor=INK, markeredgewidth=0.6)
     calendar(ax, data)
