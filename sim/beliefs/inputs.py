@@ -13,6 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.statistics.clusters import ENDS
+from sim.statistics.odds import logit
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -21,8 +24,6 @@ POINTS: Final = 401
 REACH: Final = 6.0
 #: No spread below this is told from none.
 LEAST: Final = 1e-3
-#: Ends of the range that is shown.
-ENDS: Final = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def fit(held: Integers, histories: int) -> Spread:
     if not counts.size or counts.min() < 0 or counts.max() > histories:
         raise ValueError(f"counts {counts.tolist()[:5]} of {histories} histories: within 0 … {histories}, one at least")
     share = (counts.sum() + 0.5) / (counts.size * histories + 1.0)
-    middle = float(np.log(share) - np.log1p(-share))
+    middle = float(logit(share))
     if counts.size < 2 or counts.max() == 0 or counts.min() == histories:
         return Spread(middle, 0.0)
     from scipy.optimize import minimize

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,7 +146,7 @@ class _Maker:
 
     def __call__(self, piece: tuple[int, int]) -> list[NDArray[Any]]:
         first, inputs = piece
-        plain = Task(**{**vars(self.task), "watched": ()})
+        plain = replace(self.task, watched=())
         group = np.repeat(np.arange(inputs), self.histories)
         numbers = np.arange(first * self.histories, (first + inputs) * self.histories, dtype=np.int64)
         rows = simulate(plain, first + group, numbers)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from sim.beliefs import inputs, weights
 from sim.beliefs.record import Event, Record
-from sim.beliefs.weights import Bend, Cells, InfeasibleError
+from sim.beliefs.weights import Cells, InfeasibleError
+from sim.statistics.odds import expit, logit
 from sim.statistics.stated import Stated, spread_of
 
 Floats = NDArray[np.float64]
@@ -191,7 +192,7 @@ class Weighing:
         if method == "evidence":
             return self._by_inputs(given)
         ratio = self.ratio(given, method)
-        chance = np.clip((self.table * ratio).sum(axis=1), 0.0, 1.0)
+        chance = self.chances(ratio)
         bend = weights.bend(self.cells, ratio)
         low, high = self._range(ratio, chance)
         return Bent(chance, low, high, bend.nats, bend.effective)
@@ -200,10 +201,9 @@ class Weighing:
         """Every combination of readings, a day for each claim."""
         return list(itertools.product(*(claim.days for claim in self.claims)))
 
-    def ratio(self, given: Sequence[float], method: Method, days: Sequence[int] | None = None) -> Floats:
-        """Ratio (cells,) of the law bent for one combination of readings, or of the average over all of them."""
-        chosen = [tuple(days)] if days is not None else self.combinations()
-        ratios = [self._one(given, method, combination) for combination in chosen]
+    def ratio(self, given: Sequence[float], method: Method) -> Floats:
+        """Ratio (cells,) of the average of the laws bent for each combination of readings."""
+        ratios = [self._one(given, method, days) for days in self.combinations()]
         return np.asarray(sum(ratios) / len(ratios), dtype=np.float64)
 
     def chances(self, ratio: Floats) -> Floats:
@@ -250,12 +250,12 @@ class Weighing:
 
     def _targets(self, groups: Cells, given: Sequence[float]) -> tuple[list[float], list[float]]:
         """Ends that each proposition has to meet: what was stated, moved towards the model in log-odds."""
-        implied, ends = groups.implied(), ([], [])  # type: tuple[Floats, tuple[list[float], list[float]]]
-        for claim, weight, own in zip(self.claims, given, implied.tolist(), strict=True):
+        ends: tuple[list[float], list[float]] = ([], [])
+        for claim, weight, own in zip(self.claims, given, groups.implied().tolist(), strict=True):
             for end, stated in zip(ends, (claim.stated.low, claim.stated.high), strict=True):
                 movable = weight > 0.0 and 0.0 < own < 1.0
-                odds = (1.0 - weight) * weights.logit(own) + weight * weights.logit(stated) if movable else None
-                end.append(own if odds is None else float(weights.expit(odds)))
+                odds = (1.0 - weight) * logit(own) + weight * logit(stated) if movable else None
+                end.append(own if odds is None else float(expit(odds)))
         return ends
 
     def _range(self, ratio: Floats, chance: Floats) -> tuple[Floats, Floats]:
@@ -277,7 +277,7 @@ class Weighing:
         sums, squares = met * ratio, met * ratio**2
         low, high = inputs.range_of(sums, whole * ratio, whole * ratio**2, squares, chance)
         groups = Cells(np.repeat(np.arange(self.sets), self.histories), np.full(self.sets, 1 / self.sets), _NONE)
-        bend: Bend = weights.bend(groups, ratio)
+        bend = weights.bend(groups, ratio)
         return Bent(chance, low, high, bend.nats, bend.effective)
 
     def _by_reading(self, given: Sequence[float], days: Sequence[int]) -> Floats:

@@ -27,7 +27,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.statistics.stated import SUREST
+from sim.statistics.odds import logit
+from sim.statistics.stated import sure
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -109,17 +110,6 @@ def joint_cells(propositions: NDArray[np.bool_], others: NDArray[np.bool_]) -> t
     return Cells(index[:n], share, holds), index[n:]
 
 
-def logit(share: float | Floats) -> Floats:
-    """Log-odds."""
-    share = np.asarray(share, dtype=np.float64)
-    return np.asarray(np.log(share) - np.log1p(-share), dtype=np.float64)
-
-
-def expit(odds: float | Floats) -> Floats:
-    """The share whose log-odds these are."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(odds, dtype=np.float64))), dtype=np.float64)
-
-
 def sure_implied(share: Floats, histories: int) -> Floats:
     """Implied chances with 0 and 1 of n histories read as (k + 1/2) / (n + 1)."""
     k = np.asarray(share) * histories
@@ -129,7 +119,7 @@ def sure_implied(share: Floats, histories: int) -> Floats:
 
 def stated_odds(share: float) -> float:
     """Log-odds of a stated chance; 0 and 1 are read as .01 and .99."""
-    return float(logit(min(max(share, SUREST), 1.0 - SUREST)))
+    return float(logit(sure(share)))
 
 
 def pool(groups: Cells, stated: Sequence[float], weights: Sequence[float]) -> Floats:
@@ -150,7 +140,7 @@ def linear(groups: Cells, stated: Sequence[float], weights: Sequence[float]) -> 
         raise ValueError(f"weights {list(weights)} sum to more than 1; a linear pool shares out one whole")
     ratio = np.full(groups.share.size, 1.0 - sum(weights))
     for holds, own, share, weight in zip(groups.holds, groups.implied().tolist(), stated, weights, strict=True):
-        share = min(max(share, SUREST), 1.0 - SUREST)  # noqa: PLW2901 - as it is read
+        share = sure(share)  # noqa: PLW2901 - as it is read
         if 0.0 < own < 1.0:
             ratio += weight * np.where(holds, share / own, (1.0 - share) / (1.0 - own))
         else:

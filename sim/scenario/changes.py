@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sim.scenario.problems import COMMAND_LINE, NOTHING, KeyPath, Problem, ScenarioError, nearest
+from sim.scenario.problems import COMMAND_LINE, NOTHING, KeyPath, Problem, ScenarioError, dotted, nearest
 from sim.scenario.shape import keys_at
 
 _LAWS: Final = ("value", "uniform", "beta", "lognormal", "gamma", "weibull", "poisson", "negative_binomial", "choice")
@@ -73,7 +73,7 @@ def _set(here: Any, at: KeyPath, parts: list[str], value: Any, add: bool) -> Any
         here = {}
     elif not isinstance(here, Mapping):
         if not (_dated(at) or _dated(at[:-1]) or (at[0] == "actions" and at[-1] == "after")):
-            raise PathError(f"{here!r} stands at {'.'.join(map(str, at))}, which has no parts")
+            raise PathError(f"{here!r} stands at {dotted(at)}, which has no parts")
         here = {}
     key, used = _key(here, parts)
     if key is None:
@@ -101,7 +101,7 @@ def _new(here: Mapping[Any, Any], at: KeyPath, parts: list[str], add: bool) -> t
     # A name with a dot inside is compared whole.
     longest = max((str(key).count(".") for key in known), default=0) + 1
     part = ".".join(parts[:longest])
-    where = ".".join(map(str, at)) or "the scenario"
+    where = dotted(at) or "the scenario"
     why = f"{where} has no {part!r}"
     if not nearest(part, known):
         some = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
@@ -113,7 +113,7 @@ def _same_form(here: Any, at: KeyPath, value: Any) -> None:
     """Refuse a value whose meaning would silently be another one than that of what stood there."""
     if len(at) == 2 and at[0] in ("state", "actions") and not isinstance(value, Mapping):
         part = "start" if at[0] == "state" else "rate"
-        raise PathError(f"this has parts of its own; write which one, such as {'.'.join(map(str, at))}.{part}")
+        raise PathError(f"this has parts of its own; write which one, such as {dotted(at)}.{part}")
     adds = (isinstance(here, str) and here.strip()[:1] in ("+", "-")) or (_is_number(here) and here < 0)
     if at and at[0] == "actions" and set(at) & {"then", "always"} and adds and _is_number(value) and value >= 0:
         raise PathError(f"{here!r} adds and {value!r} would set; write '+{value}' in quotes, or {{set: {value}}}")
@@ -142,7 +142,7 @@ def _remove(here: Any, at: KeyPath, parts: list[str]) -> None:
         if key is None:
             known = tuple(map(str, here)) if isinstance(here, Mapping) else ()
             name = ".".join(parts)
-            raise PathError(f"{'.'.join(map(str, at)) or 'the scenario'} has no {name!r}", name, known)
+            raise PathError(f"{dotted(at) or 'the scenario'} has no {name!r}", name, known)
     if used == len(parts):
         del here[key]
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sim.model import expressions
@@ -71,11 +71,7 @@ class Pages:
         adjustments = []
         for i, (adjustment, _) in enumerate(read):
             chance = sum(chance for chance, applies in patterns if applies[i])
-            adjustments.append(
-                Adjustment(
-                    adjustment.says, adjustment.law, adjustment.input, adjustment.usual, chance, adjustment.evidence
-                )
-            )
+            adjustments.append(replace(adjustment, chance=chance))
         return Rival(given.milestone, tuple(adjustments), patterns)
 
     def condition(self, path: KeyPath, value: object) -> Expression:

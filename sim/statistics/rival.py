@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.statistics.odds import expit, logit
+
 Floats = NDArray[np.float64]
 
 #: Points of the sequence: means are then good to about 0.001.
@@ -93,7 +95,7 @@ def one_page(
     given = [curve(past.days, _inside(past), when) for past in counted]
     pooled = pool(given, np.array([past.weight for past in counted])[:, None])
     effects = np.array([_effects(a, middle[0]) for a in adjustments]).reshape(len(adjustments), 2, 1)
-    moved = [from_log_odds(pooled + _shift(row[:, None], effects)) for row in applies]
+    moved = [expit(pooled + _shift(row[:, None], effects)) for row in applies]
     by_hand = sum(chance * share[:, 0] for chance, share in zip(chances, moved, strict=True))
 
     u = iter(halton(points, 2 * len(counted) + 1 + len(adjustments)))
@@ -101,14 +103,14 @@ def one_page(
     weights = mixes([past.weight for past in counted], [next(u) for _ in counted])
     which = np.searchsorted(np.cumsum(chances)[:-1], next(u), side="right")
     effects = np.array([_effects(a, next(u)) for a in adjustments]).reshape(len(adjustments), 2, points)
-    share = from_log_odds(pool(drawn, weights) + _shift(applies[which].T, effects))
+    share = expit(pool(drawn, weights) + _shift(applies[which].T, effects))
     ends = np.quantile(share, ENDS, axis=1)
     return Page(
         days=when,
         cases=np.array([curve(past.days, np.array(past.shares)[:, None], when)[:, 0] for past in classes]),
         cases_low=np.array(low),
         cases_high=np.array(high),
-        pooled=from_log_odds(pooled)[:, 0],
+        pooled=expit(pooled)[:, 0],
         by_hand=np.asarray(by_hand),
         probability=share.mean(axis=1),
         low=ends[0],
@@ -148,23 +150,9 @@ def pool(shares: Sequence[Floats], weights: Floats) -> Floats:
     """Weighted mean of the log-odds of several shares, each (days, …); weights (classes, …) need no sum."""
     total = weights.sum(axis=0)
     found: Floats = sum(
-        (w / total * log_odds(share) for w, share in zip(weights, shares, strict=True)),
+        (w / total * logit(share) for w, share in zip(weights, shares, strict=True)),
         start=np.zeros_like(shares[0]),
     )
-    return found
-
-
-def log_odds(share: ArrayLike) -> Floats:
-    """Logarithm of share / (1 - share); infinite at 0 and 1."""
-    p = np.asarray(share, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        found: Floats = np.log(p) - np.log1p(-p)
-    return found
-
-
-def from_log_odds(value: ArrayLike) -> Floats:
-    """The share with these log-odds."""
-    found: Floats = 0.5 * (1.0 + np.tanh(0.5 * np.asarray(value, dtype=np.float64)))
     return found
 
 

@@ -51,6 +51,11 @@ class Stated:
     high: float
 
 
+def sure(share: float) -> float:
+    """A stated chance as it is read: 0 and 1 as .01 and .99."""
+    return min(max(share, SUREST), 1.0 - SUREST)
+
+
 def number(share: float) -> Stated:
     """One stated number; 0 and 1 are read as .01 and .99. Raises ValueError outside 0 … 1."""
     return between(share, share)
@@ -60,7 +65,7 @@ def between(low: float, high: float) -> Stated:
     """A stated range. Raises ValueError unless 0 <= low <= high <= 1."""
     if not 0.0 <= low <= high <= 1.0:
         raise ValueError(f"{low!r} to {high!r} is no range of chances; write 0 <= low <= high <= 1")
-    low, high = (min(max(end, SUREST), 1.0 - SUREST) for end in (low, high))
+    low, high = sure(low), sure(high)
     return Stated((low + high) / 2, low, high)
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.beliefs.record import Event, of_run
 from sim.beliefs.weighing import METHODS, Claim, Method, Weighing
-from sim.beliefs.weights import expit, logit, stated_odds, sure_implied
+from sim.beliefs.weights import stated_odds, sure_implied
 from sim.model.compiled import RULES_VERSION
 from sim.runs import store
+from sim.statistics.odds import expit, logit
 from sim.statistics.shown import date_words, percent, words
 from sim.studies.forecast import forecast, task_of
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from sim.beliefs import weights
 from sim.beliefs.record import Event
 from sim.beliefs.weighing import METHODS, Method, Weighing
 from sim.statistics.clusters import range_over_inputs
+from sim.statistics.odds import expit, logit
 from sim.statistics.stated import between, number, spread_of, word
 from tests.beliefs.small_run import DAYS, EACH, SETS, claim, drawn, weighing
 
@@ -21,7 +21,7 @@ def chance(found: Weighing, given: list[float], event: Event, method: Method = "
 
 
 def odds(share: float) -> float:
-    return float(weights.logit(share))
+    return float(logit(share))
 
 
 STRIKE = Event(90, "strike")
@@ -67,7 +67,7 @@ def test_readings_are_weighed_apart_and_averaged() -> None:
     assert together == pytest.approx(np.mean(apart))
     # Bending an averaged law would give more: the statement would then be met on the average only.
     mixed = float(np.mean([found.record.holds(Event(day, "strike")).mean() for day in DAYS]))
-    target = float(weights.expit(0.5 * odds(mixed) + 0.5 * odds(0.8)))
+    target = float(expit(0.5 * odds(mixed) + 0.5 * odds(0.8)))
     assert abs(target - together) > 0.02
 
 
@@ -177,7 +177,7 @@ def test_evidence_reweights_the_inputs_and_leaves_luck_alone() -> None:
     total = hazard + 1 / 400
     exact = hazard / total * -np.expm1(-total * 90)
     error = float(found.spreads[0]) * math.sqrt((1 - weight) / weight)
-    likelihood = np.exp(-0.5 * ((odds(0.8) - weights.logit(exact)) / error) ** 2)
+    likelihood = np.exp(-0.5 * ((odds(0.8) - logit(exact)) / error) ** 2)
     bent = found.bend([weight], "evidence")
     expected = (likelihood * exact).mean() / likelihood.mean()
     assert bent.chance[found.events.index(STRIKE)] == pytest.approx(expected, abs=0.02)

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sim.beliefs import weights
+from sim.statistics.odds import expit, logit
 
 RNG = np.random.default_rng(20251117)
 #: Exponential first times at their quantiles, so that shares are exact to 1/n.
@@ -26,8 +27,8 @@ def share(day: float) -> float:
 def test_pool_moves_the_log_odds_by_the_weight(weight: float) -> None:
     groups = weights.cells(by(90))
     ratio = weights.pool(groups, [0.8], [weight])
-    target = (1 - weight) * weights.logit(share(90)) + weight * weights.logit(0.8)
-    assert groups.implied(ratio)[0] == pytest.approx(float(weights.expit(target)), abs=1e-5)
+    target = (1 - weight) * logit(share(90)) + weight * logit(0.8)
+    assert groups.implied(ratio)[0] == pytest.approx(float(expit(target)), abs=1e-5)
     # The law within the event, and outside, stays that of the exponential.
     q = weights.history_weights(groups, ratio)
     inside = float(q[TIMES <= 30].sum()) / float(q[TIMES <= 90].sum())
@@ -93,7 +94,7 @@ def test_a_soft_target_gives_way() -> None:
     chance = groups.implied(weights.meet(groups, [0.9], [0.9], [softness]))[0]
     assert share(90) < chance < 0.9
     # Where the slope of the relative entropy equals that of the penalty.
-    slope = float(weights.logit(chance) - weights.logit(share(90)))
+    slope = float(logit(chance) - logit(share(90)))
     assert slope == pytest.approx((0.9 - chance) / softness**2, rel=1e-4)
 
 
@@ -132,7 +133,7 @@ def test_evidence_about_inputs_has_the_normal_closed_form() -> None:
     # Log-odds of the chance are normal over the inputs; so is what is left after a reading with normal error.
     odds = RNG.normal(-1.5, 1.2, 20_000)
     histories = 4_000
-    held = RNG.binomial(histories, weights.expit(odds))
+    held = RNG.binomial(histories, expit(odds))
     error = 2.0
     ratio = weights.evidence(held, histories, 0.8, error)
     precision = 1 / 1.2**2 + 1 / error**2

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from sim.statistics.rival import Adjustment, PastCases, curve, from_log_odds, halton, log_odds, mixes, one_page, pool
+from sim.statistics.odds import expit, logit
+from sim.statistics.rival import Adjustment, PastCases, curve, halton, mixes, one_page, pool
 
 Floats = NDArray[np.float64]
 DAYS = (30.0, 90.0, 180.0)
@@ -55,12 +56,21 @@ def test_a_class_in_which_all_or_none_had_it_has_a_curve() -> None:
     assert curve((10.0, 20.0), (0.0, 0.0), [5, 20]) == pytest.approx([0.0, 0.0])
 
 
+@pytest.mark.parametrize(("share", "shown"), [(0.0, 1 / 14), (0.04, 1 / 14), (0.5, 0.5), (1.0, 13 / 14)])
+def test_none_or_all_of_six_are_pooled_as_half_a_case(share: float, shown: float) -> None:
+    # By hand: half a case more of each kind, as for Jeffreys: (0 + 1/2) / (6 + 1).
+    page = one_page([PastCases(6, (30.0,), (share,))], [fixed(3.0)], [], [30.0])
+    assert page.pooled == pytest.approx([shown], rel=1e-12)
+    assert page.by_hand == pytest.approx([3 * shown / (1 + 2 * shown)], rel=1e-12)
+    assert page.cases == pytest.approx(np.array([[share]]), abs=1e-15), "shown as it was"
+
+
 # ------------------------------------------------------------------------------------------------ pooling and odds
 def test_pooling_is_the_mean_of_log_odds_with_the_weights() -> None:
     heavy = PastCases(45, DAYS, DISPUTES.shares, weight=3.0)
     page = one_page([CURATED, heavy], [], [], DAYS)
-    wanted = [0.25 * log_odds(a) + 0.75 * log_odds(b) for a, b in zip(CURATED.shares, DISPUTES.shares, strict=True)]
-    assert page.pooled == pytest.approx(from_log_odds(np.array(wanted)), abs=1e-14)
+    wanted = [0.25 * logit(a) + 0.75 * logit(b) for a, b in zip(CURATED.shares, DISPUTES.shares, strict=True)]
+    assert page.pooled == pytest.approx(expit(wanted), abs=1e-14)
     assert page.by_hand == pytest.approx(page.pooled)
     # A class without weight is shown and changes nothing.
     other = one_page([CURATED, heavy, PastCases(6, (30.0,), (0.0,), weight=0.0)], [], [], DAYS)
@@ -128,7 +138,7 @@ def test_classes_are_in_doubt_each_for_itself() -> None:
     alike = PastCases(14, DAYS, CURATED.shares)
     alone, both = (one_page(classes, [], [], [90.0], points=8_192) for classes in ([alike], [alike, alike]))
     # Two classes of 14 know more than one; with one quantile for both the range would stay as wide as that of one.
-    spread = [float(log_odds(page.high[0]) - log_odds(page.low[0])) for page in (alone, both)]
+    spread = [float(logit(page.high[0]) - logit(page.low[0])) for page in (alone, both)]
     assert spread[1] < 0.9 * spread[0]
 
 
@@ -143,8 +153,8 @@ def test_the_range_grows_with_each_doubt_and_shrinks_with_more_cases() -> None:
     # Of two large classes that disagree, any mix may be right: the range spans 80 % of the way between them.
     low, high = PastCases(10**7, DAYS, (0.1, 0.1, 0.1)), PastCases(10**7, DAYS, (0.5, 0.5, 0.5))
     page = one_page([low, high], [], [], [90.0])
-    ends = log_odds(0.1) + np.array([0.1, 0.9]) * (log_odds(0.5) - log_odds(0.1))
-    assert [page.low[0], page.high[0]] == pytest.approx(from_log_odds(ends), abs=2e-3)
+    ends = logit(0.1) + np.array([0.1, 0.9]) * (logit(0.5) - logit(0.1))
+    assert [page.low[0], page.high[0]] == pytest.approx(expit(ends), abs=2e-3)
 
 
 def test_every_curve_rises() -> None:
@@ -168,11 +178,11 @@ def held(worlds: int, *, told: float) -> float:
         chances = generator.beta(0.5, 0.5, 2)
         cases = generator.binomial([14, 45], chances)
         mix = generator.random()
-        truth = mix * log_odds(chances[0]) + (1 - mix) * log_odds(chances[1]) + 1.2 * generator.standard_normal()
+        truth = mix * logit(chances[0]) + (1 - mix) * logit(chances[1]) + 1.2 * generator.standard_normal()
         classes = [PastCases(n, (90.0,), (k / n,)) for n, k in zip((14, 45), cases.tolist(), strict=True)]
         adjust = Adjustment(lognormal(1.0, told)) if told else fixed(1.0)
         page = one_page(classes, [adjust], [], [90.0], points=1_024)
-        hits += int(log_odds(page.low[0]) <= truth <= log_odds(page.high[0]))
+        hits += int(logit(page.low[0]) <= truth <= logit(page.high[0]))
     return hits / worlds
 
 
@@ -215,4 +225,4 @@ def test_no_class_with_weight_is_refused() -> None:
 
 
 def test_pool_of_one_is_itself() -> None:
-    assert from_log_odds(pool([np.array([0.2, 0.7])], np.array([[5.0]]))) == pytest.approx([0.2, 0.7])
+    assert expit(pool([np.array([0.2, 0.7])], np.array([[5.0]]))) == pytest.approx([0.2, 0.7])

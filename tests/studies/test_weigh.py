@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import sim
-from sim.beliefs.weights import expit, logit
 from sim.figures import beliefs
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
+from sim.statistics.odds import expit, logit
 from sim.studies import command
 from sim.studies.forecast import Result, forecast
 from sim.studies.order import Order
