@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 
-from sim.statistics.shown import MONTHS
+from sim.statistics.shown import date_words
 
 #: Least distance of two date labels, as a share of the axis.
 LEAST_GAP: Final = 0.16
@@ -39,7 +39,7 @@ def calendar(ax: Axes, summary: Mapping[str, Any], first: datetime.date | None =
     days = [int(day) for day in summary["days"]]
     marked = spaced(days, [(begin - start).days, 0] if begin < start else ())
     ticks = [start + datetime.timedelta(days=day) for day in marked]
-    labels = [f"{tick.day} {MONTHS[tick.month - 1]}\n{tick.year}" for tick in ticks]
+    labels = ["\n".join(date_words(tick.isoformat()).rsplit(" ", 1)) for tick in ticks]
     ax.set_xticks(ticks, labels)  # type: ignore[arg-type]
     ax.set_xlim(begin, start + datetime.timedelta(days=days[-1]))  # type: ignore[arg-type]
 

@@ -17,6 +17,7 @@ from sim.figures.style import (
     headed,
     range_words,
     row_height,
+    sampling_error,
     styled,
     told,
 )
@@ -63,10 +64,7 @@ def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool, narro
         across = [b - a for a, b in zip(low, high, strict=True)]
         ax.barh(places, across, left=low, height=0.6, **RANGE)
     ax.barh(places, shares, height=0.26, color=BLUE)
-    # Rounding can leave an end of the interval a hair on the wrong side of the point.
-    below = [max(f["probability"] - f["low"], 0.0) for f in five]
-    above = [max(f["high"] - f["probability"], 0.0) for f in five]
-    ax.errorbar(shares, places, xerr=[below, above], **ERROR)
+    ax.errorbar(shares, places, xerr=sampling_error(five), **ERROR)
     for place, f in zip(places, five, strict=True):
         shown = (f["probability"], f["range_low"], f["range_high"])
         label = with_range(*shown) if ranged else percent(shown[0])

@@ -199,12 +199,20 @@ def histories(count: int) -> str:
     return plural(count, "simulated history")
 
 
-def range_words(summary: Mapping[str, Any]) -> str:
-    """What the range over the inputs is, in a few words."""
-    if not summary["inputs"]:
+def range_words(*summaries: Mapping[str, Any]) -> str:
+    """What the range over the inputs is, in a few words; of several runs their size only where all have the same."""
+    sizes = {(summary["inputs"], summary["histories"]) for summary in summaries if summary["inputs"]}
+    if not sizes:
         return "none, as no input is uncertain"
-    draws, each = summary["inputs"], summary["histories"]
-    return f"10–90 % range over the inputs ({draws:,} draws with {each:,} histories each)"
+    size = "".join(f" ({draws:,} draws with {each:,} histories each)" for draws, each in sizes)
+    return f"10–90 % range over the inputs{size if len(sizes) == 1 else ''}"
+
+
+def sampling_error(five: Sequence[Mapping[str, float]]) -> list[list[float]]:
+    """Lengths (2, chances) of the error bars below and above each chance."""
+    # Rounding can leave an end of the interval a hair on the wrong side of the point.
+    below = [max(f["probability"] - f["low"], 0.0) for f in five]
+    return [below, [max(f["high"] - f["probability"], 0.0) for f in five]]
 
 
 def told(ax: Axes, rows: Sequence[tuple[str, str]], width: float, height: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -29,10 +28,12 @@ from sim.figures.style import (
     SMALL,
     VERMILION,
     headed,
+    range_words,
+    sampling_error,
     styled,
     wrapped,
 )
-from sim.statistics.shown import between, date_words, points, with_range, words
+from sim.statistics.shown import between, date_words, percent, points, with_range, words
 
 #: A job: the values of the keys that were swept, and the summary of its forecast.
 Cell = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -112,7 +113,7 @@ def _line_panel(ax: Axes, cells: Sequence[Cell], name: str) -> None:
         low, high = [f["range_low"] for f in five], [f["range_high"] for f in five]
         ax.fill_between(at, low, high, **RANGE)
     ax.plot(at, [f["probability"] for f in five], color=BLUE, linewidth=1.8, marker="o", markersize=4)
-    ax.errorbar(at, [f["probability"] for f in five], yerr=_error(five), zorder=4, **ERROR)
+    ax.errorbar(at, [f["probability"] for f in five], yerr=sampling_error(five), zorder=4, **ERROR)
     _panel_title(ax, cells, name)
 
 
@@ -172,7 +173,7 @@ def _bars(cells: Sequence[Cell], label: str, failed: int) -> Figure:
         if summary["inputs"]:
             low, across = [f["range_low"] for f in five], [f["range_high"] - f["range_low"] for f in five]
             ax.barh(places, across, left=low, height=0.8 * step, zorder=0.8, **RANGE)  # behind the bar
-        ax.errorbar([f["probability"] for f in five], places, xerr=_error(five), **ERROR)
+        ax.errorbar([f["probability"] for f in five], places, xerr=sampling_error(five), **ERROR)
         for place, f in zip(places, five, strict=True):
             end = max(f["probability"], f["range_high"] if summary["inputs"] else 0.0, f["high"])
             longest = max(longest, end)
@@ -300,12 +301,6 @@ def _five(summary: Mapping[str, Any], name: str) -> Five:
     return five
 
 
-def _error(five: Sequence[Five]) -> list[list[float]]:
-    """Sampling error below and above each chance; rounding can leave an end a hair on the wrong side of it."""
-    below = [max(f["probability"] - f["low"], 0.0) for f in five]
-    return [below, [max(f["high"] - f["probability"], 0.0) for f in five]]
-
-
 def _sentence(cells: Sequence[Cell], name: str, kind: str = "outcomes") -> str:
     return next((s["sentences"][kind][name] for _, s in cells if name in s["sentences"][kind]), "")
 
@@ -324,7 +319,7 @@ def _titles(figure: Figure, cells: Sequence[Cell], meaning: str, failed: int) ->
     title = titles[0] if len(titles) == 1 else "Several scenarios"
     headed(figure, f"{title}: where it stands {_deadline(summaries)}")
     rare = [name for name in summaries[0]["outcomes"] if name not in _outcomes(cells)]
-    lines = [meaning + _range_words(summaries)]
+    lines = [f"{meaning}{range_words(*summaries)}."]
     if rare:
         lines.append(f"Not drawn, as under 1 % in every job: {', '.join(map(words, rare))}.")
     if failed:
@@ -342,15 +337,6 @@ def _titles(figure: Figure, cells: Sequence[Cell], meaning: str, failed: int) ->
     figure.supxlabel(text, x=0.005, ha="left", fontsize=SMALL)
 
 
-def _range_words(summaries: Sequence[Mapping[str, Any]]) -> str:
-    drawn = [summary for summary in summaries if summary["inputs"]]
-    if not drawn:
-        return "none, as no input is uncertain."
-    sizes = {(summary["inputs"], summary["histories"]) for summary in drawn}
-    size = "".join(f" ({draws:,} draws with {histories:,} histories each)" for draws, histories in sizes)
-    return f"10–90 % range over the inputs{size if len(sizes) == 1 else ''}."
-
-
 def _deadline(summaries: Sequence[Mapping[str, Any]]) -> str:
     ends = {summary["until"] for summary in summaries}
     lengths = {summary["until_days"] for summary in summaries}
@@ -366,7 +352,7 @@ def _ranged(cells: Sequence[Cell]) -> bool:
 def _chance(five: Five, summary: Mapping[str, Any]) -> str:
     if summary["inputs"]:
         return with_range(five["probability"], five["range_low"], five["range_high"])
-    return f"{points(five['probability'])} %"
+    return percent(five["probability"])
 
 
 def _brief(five: Five, ranged: bool) -> str:
@@ -396,7 +382,7 @@ def _value(value: Any) -> str:
     if _number(value):
         return f"{value:,.6g}"
     try:
-        return date_words(datetime.date.fromisoformat(str(value)).isoformat())
+        return date_words(str(value))
     except ValueError:
         return textwrap.shorten(words(str(value)), 24, placeholder="…")
 

@@ -23,7 +23,7 @@ from sim.figures.style import (
     told,
     wrapped,
 )
-from sim.statistics.shown import percent, words
+from sim.statistics.shown import percent, plural, words
 
 #: Rows drawn at most, those with the longest bars.
 ROWS: Final = 14
@@ -69,7 +69,7 @@ def draw(data: Mapping[str, Any]) -> Figure:
         "Each bar: the chance when this input alone is set to its 10 % point (light end) or to its 90 % point (dark "
         "end), all others as in the forecast; the values stand at the ends (of what is hidden: its kinds). Dashed "
         f"line: the forecast. Black line with caps, at the dark end: {ERROR_WORDS} of the bar's length."
-        + (f" {left} further input{'s' if left > 1 else ''} with shorter bars not drawn." if left else ""),
+        + (f" {plural(left, 'further input')} with shorter bars not drawn." if left else ""),
     )
     return figure
 
