@@ -163,7 +163,8 @@ def tell(data: Mapping[str, Any]) -> list[str]:
         f"{data['title']}: the one-page rival",
         f"How past cases went, moved by what is special here; nothing is simulated. From the end of "
         f"{date_words(data['as_of'])}.",
-        "In brackets: 10–90 % range.",
+        "In brackets: 10–90 % range, of past cases for so few (Jeffreys). Between the days counted, shares are "
+        "interpolated.",
     ]
     if not data["rival"]:
         return [*lines, "", "The scenario holds no base rates, so there is nothing to start from: add `base_rates`."]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sim.statistics.shown import date_words, percent, words
+from sim.studies.table import ruled
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-NOTHING: Final = "–"
 
 
 def show(data: Mapping[str, Any], out: Console) -> None:
@@ -45,7 +44,7 @@ def footer(data: Mapping[str, Any]) -> list[str]:
 
 
 def _outcomes(data: Mapping[str, Any], day: str, name: str, out: Console) -> None:
-    table = _table(f"On {date_words(data['dates'][day])} ({day} days): {words(name)}")
+    table = ruled(f"On {date_words(data['dates'][day])} ({day} days): {words(name)}")
     ranked = bool(data["happened"]["ranked"])
     titles = ["chance given\nto it", "log score,\nnats", "gain over\nthe model", "Brier"]
     for title in ["", *titles, *["ranked"] * ranked]:
@@ -60,7 +59,7 @@ def _outcomes(data: Mapping[str, Any], day: str, name: str, out: Console) -> Non
 def _milestones(data: Mapping[str, Any], out: Console) -> None:
     for name, came in data["happened"]["milestones"].items():
         when = f"on day {came}" if came is not None else f"not by {date_words(data['known'])}"
-        table = _table(f"{words(name)}: {when}")
+        table = ruled(f"{words(name)}: {when}")
         days = list(data["laws"][0]["milestones"][name]["by"])
         for title in ["", *(f"Brier,\n{day} days" for day in days), "CRPS of the\ntime, days"]:
             table.add_column(title, justify="right" if title else "left")
@@ -72,7 +71,7 @@ def _milestones(data: Mapping[str, Any], out: Console) -> None:
 
 
 def _counts(data: Mapping[str, Any], out: Console) -> None:
-    table = _table("Counts")
+    table = ruled("Counts")
     for title in ("", "on", "seen", "mean of the\nhistories", "share of them\nbelow", "CRPS", "CRPS if it had\nstayed"):
         table.add_column(title, justify="right" if title else "left")
     for count in data["counts"]:
@@ -84,12 +83,3 @@ def _counts(data: Mapping[str, Any], out: Console) -> None:
 def _signed(value: float) -> str:
     """A gain to two digits; what rounds to nothing has no sign of a loss."""
     return f"{round(value, 2) + 0.0:+.2f}"
-
-
-def _table(title: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )

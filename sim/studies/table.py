@@ -46,6 +46,16 @@ def console(stream: TextIO | None = None) -> Console:
     return found
 
 
+def ruled(title: str | None = None) -> Table:
+    """An empty table with a rule under its head, its title at the left."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
+    )
+
+
 def show(summary: Mapping[str, Any], out: Console) -> None:
     """Print a forecast."""
     days = summary["days"]
@@ -98,8 +108,7 @@ def footer(summary: Mapping[str, Any]) -> list[str]:
     ]
     if summary.get("rival"):
         lines.append(
-            "Past cases: share of n cases (interpolated between the days counted), in brackets 10–90 % for so few "
-            "(Jeffreys). One-page rival: those classes "
+            "Past cases: share of n cases, in brackets 10–90 % for so few (Jeffreys). One-page rival: those classes "
             "pooled and adjusted in log-odds, without the model (study=baseline prints the page)."
         )
     if any(seen["delay"] >= HALF_A_DAY for seen in summary.get("seen", {}).values()):
@@ -191,12 +200,7 @@ def _past(rate: Mapping[str, Any], day: str) -> str:
 
 def _table(title: str, days: Mapping[str, str], width: int) -> Table:
     """An empty table whose columns have the same width whatever is in it."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
+    table = ruled(title)
     wide = width >= COLUMNS * (CELL + 2) + 26  # else the columns take what they can get
     table.add_column("", width=width - COLUMNS * (CELL + 2) - 2 if wide else None)
     for day, date in days.items():

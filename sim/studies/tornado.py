@@ -24,8 +24,9 @@ from sim.runs.plan import Part, Task, parts, simulate_part
 from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
-from sim.studies.order import Order, remark, say_folder, watched, yes_or_no
-from sim.studies.settings import CheckError, SettingError, Settings, whole
+from sim.studies.kept import kept
+from sim.studies.order import Order, say_folder, watched, yes_or_no
+from sim.studies.settings import SettingError, Settings, whole
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Evidence, QuantityInfo, Scenario
@@ -153,25 +154,14 @@ def tornado(
         }
     )
     folder = store.run_folder(results, scenario.name, STUDY, identity)
-    manifest, held = store.read_manifest(folder), store.read_json(folder / "summary.json")
-    complete = manifest is not None and held is not None and manifest.get("complete")
-    if complete and held is not None and held.get("format") == store.FORMAT:
-        if settings.again:
-            asked = replace(asked, replications=held["replications"])
-        elif held["replications"] >= asked.replications:
-            remark("this run was complete: shown, not computed again")
-            return held, folder
-    data = computed(scenario, asked, settings, progress)
-    if complete and settings.again and data != held:
-        raise CheckError(f"{folder}: computed again, the numbers differ from those in summary.json")
-    record = {key: data[key] for key in ("format", "study", "scenario", "as_of", "seed", "replications")}
-    record |= {"rules_version": RULES_VERSION, "configuration": identity, "command": command}
-    store.write_json(folder / "manifest.json", {**record, "complete": False})
-    store.write_json(folder / "summary.json", data)
-    store.write_whole(folder / "tornado.parquet", _table(data["rows"]))
-    for path in (folder / "figures").glob("tornado.*"):
-        path.unlink()  # it may show other numbers
-    store.write_json(folder / "manifest.json", {**record, "complete": True})
+    data = kept(
+        folder,
+        {"configuration": identity, "command": command},
+        asked.replications,
+        lambda n: computed(scenario, replace(asked, replications=n), settings, progress),
+        _table,
+        again=settings.again,
+    )
     return data, folder
 
 
@@ -316,8 +306,8 @@ def _basis(evidence: Evidence) -> str:
     return f"{evidence.kind}: {evidence.why}" if evidence.why else evidence.kind
 
 
-def _table(rows: Sequence[Data]) -> bytes:
+def _table(data: Data) -> bytes:
     import pyarrow as pa
 
     keys = ("name", "says", "low_value", "high_value", "at_low", "at_high", "difference", "error", "basis")
-    return store.parquet_bytes(pa.table({key: [row[key] for row in rows] for key in keys}))
+    return store.parquet_bytes(pa.table({key: [row[key] for row in data["rows"]] for key in keys}))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.statistics.shown import date_words, percent, words
+from sim.studies.table import ruled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +19,13 @@ LEAST: Final = 0.0005
 
 def show(data: Mapping[str, Any], out: Console) -> None:
     """Print a tornado."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     out.print(f"{data['title']}: what the answer hangs on", style="bold")
     out.print(f"The chance of {data['headline']}, from the end of {date_words(data['as_of'])}.")
     out.print(f"With everything drawn it is {percent(data['probability'])}.")
     out.print()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = ruled()
     table.add_column("")
     for end in ("at the low end", "at the high end"):
         table.add_column(end, justify="right", min_width=14)

@@ -25,6 +25,7 @@ from sim.studies.forecast import identity_of, task_of
 from sim.studies.order import Order, say_folder, yes_or_no
 from sim.studies.settings import Settings
 from sim.studies.summary import days_shown
+from sim.studies.unseen import FADING
 
 if TYPE_CHECKING:
     from sim.runs.plan import Task
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 STUDY: Final = "trace"
 SETTINGS: Final = ("figures",)
-#: Actions of this actor only let what has been counted fade; they are no news, and are told in one line.
-FADING: Final = "fading."
 
 
 @dataclass(frozen=True)

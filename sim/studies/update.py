@@ -23,8 +23,9 @@ from sim.scenario.build import LONGEST, build
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
 from sim.studies import tornado
-from sim.studies.order import Order, remark, say_folder, watched, yes_or_no
-from sim.studies.settings import CheckError, SettingError, Settings, whole
+from sim.studies.kept import kept
+from sim.studies.order import Order, say_folder, watched, yes_or_no
+from sim.studies.settings import SettingError, Settings, whole
 from sim.studies.update_mix import Pair, only_bearing, read_by
 from sim.studies.update_parts import Mixture, Seen, Table, explained, play, shares, table_of
 from sim.studies.update_without import Without, without
@@ -139,25 +140,14 @@ def update(
         }
     )
     folder = store.run_folder(results, scenario.name, STUDY, identity)
-    manifest, held = store.read_manifest(folder), store.read_json(folder / "summary.json")
-    complete = manifest is not None and held is not None and manifest.get("complete")
-    if complete and held is not None and held.get("format") == store.FORMAT:
-        if settings.again:
-            asked = replace(asked, replications=held["replications"])
-        elif held["replications"] >= asked.replications:
-            remark("this run was complete: shown, not computed again")
-            return held, folder
-    data = computed(scenario, asked, settings, source=source, progress=progress)
-    if complete and settings.again and data != held:
-        raise CheckError(f"{folder}: computed again, the numbers differ from those in summary.json")
-    record = {key: data[key] for key in ("format", "study", "scenario", "as_of", "seed", "replications")}
-    record |= {"rules_version": RULES_VERSION, "configuration": identity, "command": command}
-    store.write_json(folder / "manifest.json", {**record, "complete": False})
-    store.write_json(folder / "summary.json", data)
-    store.write_whole(folder / "update.parquet", _table(data["moves"]))
-    for path in (folder / "figures").glob("update*"):
-        path.unlink()  # it may show other numbers
-    store.write_json(folder / "manifest.json", {**record, "complete": True})
+    data = kept(
+        folder,
+        {"configuration": identity, "command": command},
+        asked.replications,
+        lambda n: computed(scenario, replace(asked, replications=n), settings, source=source, progress=progress),
+        _table,
+        again=settings.again,
+    )
     return data, folder
 
 
@@ -299,11 +289,12 @@ def _within(study: Mapping[str, Any], key: str, default: int, low: int, high: in
     return value
 
 
-def _table(moves: Sequence[Data]) -> bytes:
+def _table(data: Data) -> bytes:
     """One row for each move, group and outcome or milestone."""
     import pyarrow as pa
 
     keys = ("what", "group", "value", "error", "first_in", "first_error", "last_in", "last_error")
+    moves = data["moves"]
     rows = [(move["from"], move["to"], *(part[key] for key in keys)) for move in moves for part in move["parts"]]
     names = ("from", "to", *keys)
     return store.parquet_bytes(pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)}))

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.statistics.shown import date_words, percent, words
+from sim.studies.table import ruled
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 #: Outcomes shown beside the headline: those that moved most, if by this much.
 BESIDE, LEAST = 2, 0.005
@@ -132,11 +134,8 @@ def footer(data: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _table(first: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+def _table(first: str) -> Table:
+    table = ruled()
     table.add_column(first)
     return table
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.beliefs.weighing import ENOUGH, ERROR
 from sim.statistics.shown import date_words, percent, plural, with_range, words
+from sim.studies.table import NOTHING, ruled
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-NOTHING: Final = "–"
 CELL: Final = 18
 
 
@@ -79,7 +79,7 @@ def footer(data: Mapping[str, Any]) -> list[str]:
 
 def _side(side: Mapping[str, Any], days: Mapping[str, str], width: int) -> Table:
     says = f": {side['says']}" if side["says"] else ""
-    table = _table(f"{side['event']}{says}")
+    table = ruled(f"{side['event']}{says}")
     table.add_column("", width=max(width - len(days) * (CELL + 2) - 2, 30))
     for day, date in days.items():
         table.add_column(f"{day} days\n{date_words(date)}", justify="right", width=CELL)
@@ -93,7 +93,7 @@ def _outcomes(data: Mapping[str, Any], width: int) -> Table:
     """Every outcome at the end, and every milestone by then, under every weight."""
     last = str(data["until_days"])
     laws = [law for law in data["laws"] if not law["why_not"]]
-    table = _table(f"Everything else, on {date_words(data['days'][last])} ({last} days), by the weight given")
+    table = ruled(f"Everything else, on {date_words(data['days'][last])} ({last} days), by the weight given")
     table.add_column("", width=max(width - len(laws) * (CELL + 1) - 2, 26))
     for law in laws:
         table.add_column(_head(law), justify="right", width=CELL - 1)
@@ -108,7 +108,7 @@ def _outcomes(data: Mapping[str, Any], width: int) -> Table:
 
 
 def _bends(data: Mapping[str, Any]) -> Table:
-    table = _table("How far the model is bent")
+    table = ruled("How far the model is bent")
     for title in ("weight", "nats", "effective histories", ""):
         table.add_column(title, justify="left" if not title else "right")
     for law in data["laws"]:
@@ -124,7 +124,7 @@ def _bends(data: Mapping[str, Any]) -> Table:
 
 def _methods(data: Mapping[str, Any], width: int) -> Table:
     chosen = "the weight by rule" if data["weight"] is None else f"weight {data['weight']:g}"
-    table = _table(f"What other ways of giving weight would say, with {chosen}")
+    table = ruled(f"What other ways of giving weight would say, with {chosen}")
     days, several = list(data["days"]), len(data["statements"]) > 1
     table.add_column("", no_wrap=True)
     table.add_column("assumes that", width=max(width - 22 - len(days) * 12 - 26 * several, 30))
@@ -142,15 +142,6 @@ def _methods(data: Mapping[str, Any], width: int) -> Table:
             named = [said[row["statement"]]] if several else []
             table.add_row(*head, *named, *(percent(row["by"][day]) for day in days))
     return table
-
-
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
 
 
 def _head(law: Mapping[str, Any]) -> str:

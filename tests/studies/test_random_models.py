@@ -312,12 +312,12 @@ def test_an_engine_that_gives_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_drift_too_small_for_one_model_is_seen_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def hasty(model: Model, plan: Plan) -> Rows:
-        half = Number(1.01)
+        more = Number(1.01)
 
         def faster(a: Action) -> Action:
             if not isinstance(a.clock, Rate):
                 return a
-            return replace(a, clock=replace(a.clock, base=Call("mul", (a.clock.base, half))))
+            return replace(a, clock=replace(a.clock, base=Call("mul", (a.clock.base, more))))
 
         actions = tuple(faster(a) for a in model.spec.actions)
         return RIGHT(compile_model(replace(model.spec, actions=actions), strict=False), plan)

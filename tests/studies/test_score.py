@@ -88,6 +88,14 @@ def test_what_it_is_held_against(data: dict[str, Any], result: Result) -> None:
         chance = result.summary["rival"]["strike"]["by"]["90"][key]
         assert laws[label]["outcomes"]["90"]["chance"] == pytest.approx(chance)
         assert laws[label]["milestones"]["strike"]["by"]["90"] == pytest.approx((chance - 1) ** 2)
+    # Alone and at its word, "likely" is 67.5 % for a settlement by that day.
+    stated = laws["other at face value"]["outcomes"]["90"]
+    blows, settled = stated["chance"], 0.675
+    assert stated["brier"] == pytest.approx((blows - 1) ** 2 + settled**2 + (1 - blows - settled) ** 2)
+    rule = result.weigh().data["outcomes_by"]["90"]["blows"]["probability"]
+    weighted = laws["the model and statements, weighted by rule"]["outcomes"]["90"]["chance"]
+    assert weighted == pytest.approx(rule)
+    assert weighted != pytest.approx(data["laws"][0]["outcomes"]["90"]["chance"])
     uniform = laws["every outcome alike"]
     assert uniform["outcomes"]["90"]["log"] == pytest.approx(-math.log(3))
     assert uniform["milestones"] == {}

@@ -156,6 +156,29 @@ def test_the_rung_of_a_picture_is_the_one_counted(scenario: Scenario, task: Task
     assert np.array_equal(counted, rows.occupancy[0])
 
 
+def test_of_several_events_at_one_instant_only_the_last_is_seen() -> None:
+    # The strike goes to the highest rung and counts as a milestone; what follows at once is back on the lowest.
+    hides = f"""\
+  south.hides:
+    says: South hides its ships
+    when: struck and shots is 1
+    then: {{struck: no, tension: 0, shots: 2}}
+    {small.BASIS}
+milestones:
+"""
+    scenario = small.scenario(small.TEXT.replace("milestones:\n", hides))
+    task = task_of(scenario, Settings())
+    history = replay(scenario, task, with_a_strike(task))
+    [strike] = [place for place, line in enumerate(history.events) if "strike" in line.reached]
+    struck, hidden = history.events[strike - 1 : strike + 1]
+    assert (struck.says, struck.reached) == ("North strikes", ())
+    assert (hidden.says, hidden.reached) == ("South hides its ships", ("strike",))
+    assert struck.time == hidden.time
+    assert [rung for time, rung in history.steps if time == struck.time] == [0]
+    times = [time for time, _ in history.steps]
+    assert times == sorted(set(times))
+
+
 def test_what_fades_is_said_once() -> None:
     fading = small.TEXT.replace("start: 0, meaning: shots", "start: 3, fades: {half_life: 20 d}, meaning: shots")
     scenario = small.scenario(fading)

@@ -1,0 +1,53 @@
+"""A study's folder with one summary in it: a complete one is shown, or computed again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.model.compiled import RULES_VERSION
+from sim.runs import store
+from sim.studies.order import remark
+from sim.studies.settings import CheckError
+
+Data = dict[str, Any]
+
+
+def kept(
+    folder: Path,
+    made: Mapping[str, str],
+    replications: int,
+    compute: Callable[[int], Data],
+    table: Callable[[Data], bytes],
+    *,
+    again: bool,
+) -> Data:
+    """The summary in a study's folder: the one that is there if it has as many histories, else a new one, written.
+
+    ``compute`` makes a summary from so many histories, and ``table`` the bytes of its Parquet file; ``made``, the
+    ``configuration`` and the ``command``, goes into the manifest. With ``again`` a complete run is computed again from
+    as many histories as it has.
+
+    Raises CheckError when that gives other numbers than those on disk.
+    """
+    manifest = store.read_manifest(folder) or {}
+    held = store.read_json(folder / "summary.json") if manifest.get("complete") else None
+    if held is not None and held.get("format") == store.FORMAT:
+        if again:
+            replications = held["replications"]
+        elif held["replications"] >= replications:
+            remark("this run was complete: shown, not computed again")
+            return held
+    data = compute(replications)
+    if held is not None and again and data != held:
+        raise CheckError(f"{folder}: computed again, the numbers differ from those in summary.json")
+    record = {key: data[key] for key in ("format", "study", "scenario", "as_of", "seed", "replications")}
+    record |= {"rules_version": RULES_VERSION, **made}
+    store.write_json(folder / "manifest.json", {**record, "complete": False})
+    store.write_json(folder / "summary.json", data)
+    store.write_whole(folder / f"{data['study']}.parquet", table(data))
+    for path in (folder / "figures").glob(f"{data['study']}*"):
+        path.unlink()  # it may show other numbers
+    store.write_json(folder / "manifest.json", {**record, "complete": True})
+    return data
