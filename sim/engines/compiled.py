@@ -11,17 +11,19 @@ import hashlib
 import importlib.util
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
 from sim.engines import compiled_kernel as kernel
-from sim.engines import compiled_layout, faults
+from sim.engines import compiled_layout, faults, interface, watching
 from sim.engines.compiled_kernel import Output, Scratch
 from sim.engines.compiled_layout import LANES, Layout, lay_out
 from sim.engines.interface import Log, Plan, Rows, empty_rows
-from sim.model import arithmetic, expressions, scalar
+from sim.model import arithmetic, draws, expressions, laws, scalar
+from sim.model import compiled as model_
 from sim.model.compiled import Model
 
 #: Replications between two looks at whether the person at the keyboard wants to stop.
@@ -59,10 +61,9 @@ def simulate(model: Model, plan: Plan) -> Rows:
         np.cumsum(counts[first : first + table.size].reshape(table.shape), axis=0, out=table)
     if not plan.log:
         return rows
-    fields = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
     parts = logs or [_taken(output)]
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Log.__dataclass_fields__}
-    return Rows(**{**fields, "log": Log(**columns)})
+    return replace(rows, log=Log(**columns))
 
 
 # ------------------------------------------------------------------------------------------------------- compiling
@@ -70,7 +71,7 @@ def simulate(model: Model, plan: Plan) -> Rows:
 #: their call.
 _TO_INLINE: Final[list[Callable[..., Any]]] = [
     arithmetic.log_of, scalar._round, scalar.pattern, scalar.uniform_of, scalar.mantissa_bits, scalar.exponent_of,
-    scalar.log_of_half, kernel.value_of, kernel.move, kernel.bin_of, kernel.retime,
+    scalar.log_of_half, kernel.value_of, kernel.move, watching.bin_of, kernel.retime,
     kernel.earliest, kernel.due_row, kernel.requirement, kernel.change,
     kernel.draw_unit, kernel.begin, kernel.choose, kernel.settle, kernel.pass_time, kernel.follow, kernel.finish,
 ]  # fmt: skip
@@ -80,6 +81,11 @@ _TO_CALL: Final[list[Callable[..., Any]]] = [
     scalar.exceeding, scalar._below, scalar._cubic, scalar._interpolate, scalar._logit, scalar.evaluate,
     kernel.finish_draws, kernel.block_of_patterns, kernel.run,
 ]  # fmt: skip
+
+#: Where these functions and the constants they name come from.
+_SOURCES: Final = (
+    arithmetic, expressions, draws, laws, scalar, model_, interface, watching, compiled_layout, kernel,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -116,7 +122,7 @@ def _entry(version: int) -> Callable[[Layout, Output, Scratch, int, int], int]:
 def _version() -> int:
     """A number that changes with any source the kernel is made of."""
     digest = hashlib.blake2b(digest_size=6)
-    for module in (arithmetic, expressions, scalar, compiled_layout, kernel):
+    for module in _SOURCES:
         digest.update(inspect.getsource(module).encode())
     return int.from_bytes(digest.digest(), "little")
 
@@ -221,7 +227,7 @@ def _fault(model: Model, scratch: Scratch) -> Exception:
         return faults.wrong_weight(model, row, which, value, state)
     if kind == kernel.WEIGHTS:
         return faults.no_weight(model, row, state)
-    where = f"{state} (replication {position})"
+    where, effect = f"{state} (replication {position})", faults.effect_on(model, model.rows[row].name, which)
     if kind == kernel.WHOLE:
-        return faults.not_whole(model, row, which, value, where)
-    return faults.out_of_bounds(model, row, which, values, where)
+        return faults.not_whole(effect, value, where)
+    return faults.out_of_bounds(effect, values, where)

@@ -13,17 +13,21 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.compiled_layout import CONSTANT, LANES, MEMO, MEMORY, STATE, TABLE, Functions, Layout
+from sim.engines.compiled_layout import CONSTANT, EFFECT, LANES, MEMO, MEMORY, STATE, TABLE, Functions, Layout
 from sim.engines.interface import AT_HORIZON, RAN_AWAY, TERMINAL, Floats, Integers
-from sim.model import scalar
+from sim.engines.watching import bin_of
+from sim.model import draws, scalar
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED
 
 NEVER: Final = math.inf
-_REQUIREMENT: Final = np.uint64(0)
-_BRANCH: Final = np.uint64(1)
+_REQUIREMENT: Final = np.uint64(draws.REQUIREMENT)
+_BRANCH: Final = np.uint64(draws.BRANCH)
 _NEVER_BITS: Final[Any] = np.int64(0x7FF0000000000000)
 _ENABLING: Final = MEMORY["enabling"]
 _IDENTICAL: Final = MEMORY["identical"]
+_ADD: Final = EFFECT["add"]
+_AT_LEAST: Final = EFFECT["at_least"]
+_AT_MOST: Final = EFFECT["at_most"]
 #: What went wrong: kind of fault, place or row, and what belongs to it.
 SPEED: Final = 1
 WEIGHT: Final = 2
@@ -36,6 +40,8 @@ class Scratch(NamedTuple):
     """Working memory of one history, used again for the next.
 
     ``pattern``, ``x`` and ``bits``, ``half`` are two pieces of memory, each seen as whole numbers and as numbers.
+    ``epoch``: how often inputs were drawn (a memo is good for one epoch), their number, the next observation.
+    ``fault``: kind, row, branch or column, three values, replication; ``faulty``: a value, the time before.
     """
 
     work: Floats
@@ -188,11 +194,6 @@ def move(m: Layout, column: int, delta: int, w: Scratch) -> None:
     w.values[column] = float(w.state[column])
     for i in range(m.columns.users[column], m.columns.users[column + 1]):
         w.indices[m.columns.user_slot[i]] += np.uint64(m.columns.user_stride[i] * delta)
-
-
-def bin_of(value: float, bins: int) -> int:
-    """Bin of a value of a number watched."""
-    return int(min(value, bins - 1.0)) if value > 0 else 0
 
 
 def draw_unit(m: Layout, number: int, w: Scratch) -> None:
@@ -393,11 +394,11 @@ def settle(m: Layout, place: int, branch: int, unit: Any, w: Scratch) -> int:
             return -1
         number, old, kind = np.int64(value), w.state[b.effect_column[i]], b.effect_kind[i]
         new = number
-        if kind == 0:
+        if kind == _ADD:
             new = old + number
-        elif kind == 2:
+        elif kind == _AT_LEAST:
             new = max(old, number)
-        elif kind == 3:
+        elif kind == _AT_MOST:
             new = min(old, number)
         within = min(max(new, b.effect_lower[i]), b.effect_upper[i])
         if within != new:

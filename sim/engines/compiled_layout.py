@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sim.engines import units
 from sim.engines.interface import Floats, Integers, Plan
 from sim.engines.layout import layouts, spread
-from sim.engines.watching import closure
+from sim.engines.watching import concerned
 from sim.model import scalar
-from sim.model.compiled import TABLE_LIMIT, Group, Model
+from sim.model.compiled import TABLE_LIMIT, Group, Model, grid
 from sim.model.draws import Words
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
@@ -266,12 +266,8 @@ class _Builder:
         elif len(program.code) == 1:
             kind = STATE
         elif table and len(state) == len(program.reads):
-            entries = np.arange(size)
-            grid = {
-                c: (low + entries // s % (high - low + 1)).astype(np.float64)
-                for c, (low, high), s in zip(state, limits, stride, strict=True)
-            }
-            values = np.broadcast_to(evaluate(program, grid.__getitem__), (size,)) + 0.0
+            known = grid(state, [low for low, _ in limits], stride, size)
+            values = np.broadcast_to(evaluate(program, known.__getitem__), (size,)) + 0.0
             kind, offset = TABLE, shift + self.put(np.where(values >= 0, values, np.nan) if speed else values)
         else:
             number = len(self.programs)
@@ -464,9 +460,9 @@ class _Builder:
             touched |= {model.rows[target].actor: None for target in branch.restarts}
             shifts.append([(slot, by) for slot, by in moved.items() if by])
             touches.append(list(touched))
-        depends = [closure(model, p.reads) for p in model.milestone_programs]
-        ends = closure(model, model.terminal.reads) if model.terminal else set()
-        follows = [closure(model, watched.program.reads) for watched in self.plan.watched]
+        looks = [concerned(model, program.reads) for program in model.milestone_programs]
+        follows = [concerned(model, watched.program.reads) for watched in self.plan.watched]
+        ends = concerned(model, model.terminal.reads if model.terminal else ())
         pairs = [(row, amount) for row, branch in model.branches for amount in branch.amounts]
         amount_keys = np.concatenate(
             [np.zeros((2, 0), dtype=np.uint64), *(self.keys.amounts[p] for p in pairs)], axis=1
@@ -482,8 +478,8 @@ class _Builder:
         ]
         restart_starts, restart = lists([*([self.place_of[t] for t in mine] for mine in restarts), [], []])
         amount_starts, amount_columns = lists(branch.amounts for branch in found)
-        look_starts, look = lists(_concerned(depends, [set(branch.changes) for branch in found]))
-        follow_starts, follow = lists(_concerned(follows, [set(branch.changes) for branch in found]))
+        look_starts, look = lists(_by_branch(looks, len(found)))
+        follow_starts, follow = lists(_by_branch(follows, len(found)))
         assert all(c < variables for branch in found for c in branch.changes)
         return Branches(
             weight=np.array([self.function(branch.weight) for branch in found], dtype=np.int64),
@@ -513,10 +509,7 @@ class _Builder:
             amount_key1=np.ascontiguousarray(amount_keys[1]),
             looks=look_starts,
             look=look,
-            ends=np.array(
-                [*(bool(ends & set(branch.changes)) for branch in found), model.terminal is not None, False],
-                dtype=np.bool_,
-            ),
+            ends=np.append(ends[:-1], [model.terminal is not None, False]),
             follows=follow_starts,
             follow=follow,
         )
@@ -540,10 +533,10 @@ class _Builder:
         )
 
 
-def _concerned(depends: Sequence[set[int]], changes: Sequence[set[int]]) -> list[list[int]]:
-    """For each branch those that depend on what it changes; all for the start, none for what lapses."""
-    found = [[i for i, d in enumerate(depends) if d & changed] for changed in changes]
-    return [*found, list(range(len(depends))), []]
+def _by_branch(concerns: Sequence[NDArray[np.bool_]], branches: int) -> list[list[int]]:
+    """For each branch what it concerns; all for the start, none for what lapses."""
+    found = [[i for i, flags in enumerate(concerns) if flags[branch]] for branch in range(branches)]
+    return [*found, list(range(len(concerns))), []]
 
 
 def _bounds(ranges: Sequence[tuple[int, int]]) -> Words:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.interface import Floats, Integers, SimulationError
+from sim.engines import faults
+from sim.engines.interface import Floats, Integers
 from sim.model.compiled import EffectRow
 
 Flags = NDArray[np.bool_]
@@ -26,9 +27,7 @@ def new_values(
     """
     broken = ~(np.abs(value) < 2.0**53) | (np.floor(value) != value)
     if broken.any():
-        raise SimulationError(
-            f"{where} gives {value[broken][0]:g} where {state(broken)}; it must be a whole number below 2^53"
-        )
+        raise faults.not_whole(where, float(value[broken][0]), state(broken))
     number = value.astype(np.int64)
     if effect.kind == "add":
         new = old + number
@@ -39,8 +38,5 @@ def new_values(
     within: Integers = np.clip(new, effect.lower, effect.upper)
     outside: Flags = within != new
     if outside.any() and not effect.saturate:
-        raise SimulationError(
-            f"{where} gives {new[outside][0]}, outside {effect.lower} … {effect.upper}, where {state(outside)}; "
-            "guard it or let it saturate"
-        )
+        raise faults.out_of_bounds(where, (int(new[outside][0]), effect.lower, effect.upper), state(outside))
     return within, outside

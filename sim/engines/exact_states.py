@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sim.engines import faults
 from sim.engines.effects import new_values
 from sim.engines.exact_chain import Chain, Floats, Integers, Jump, NotMarkov, Truths, fixed, reader, summed
 from sim.engines.interface import SimulationError
@@ -185,7 +186,7 @@ class Events:
         """New value of the variable that an effect changes."""
         old = states[:, effect.column]
         value = np.broadcast_to(evaluate(effect.value, self.read(states, amounts)), old.shape)
-        where = f"{row.name}: effect on {self.model.variables[effect.column]}"
+        where = faults.effect_on(self.model, row.name, effect.column)
         within, _ = new_values(effect, old, value, where, lambda flags: self.where(states, flags))
         return within
 

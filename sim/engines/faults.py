@@ -37,18 +37,19 @@ def no_weight(model: Model, row: int, where: str) -> SimulationError:
     )
 
 
-def not_whole(model: Model, row: int, column: int, value: float, where: str) -> SimulationError:
-    """An effect whose value is no whole number."""
-    return SimulationError(
-        f"{model.rows[row].name}: effect on {model.variables[column]} gives {value:g} where {where}; it must be a "
-        "whole number below 2^53"
-    )
+def effect_on(model: Model, action: str, column: int) -> str:
+    """The effect of an action on a variable, in words."""
+    return f"{action}: effect on {model.variables[column]}"
 
 
-def out_of_bounds(model: Model, row: int, column: int, values: Sequence[int], where: str) -> SimulationError:
+def not_whole(effect: str, value: float, where: str) -> SimulationError:
+    """An effect (as :func:`effect_on` names it) whose value is no whole number."""
+    return SimulationError(f"{effect} gives {value:g} where {where}; it must be a whole number below 2^53")
+
+
+def out_of_bounds(effect: str, values: Sequence[int], where: str) -> SimulationError:
     """An effect that leaves the bounds; ``values`` are the new value and the two bounds."""
     new, lower, upper = values
     return SimulationError(
-        f"{model.rows[row].name}: effect on {model.variables[column]} gives {new}, outside {lower} … {upper}, where "
-        f"{where}; guard it or let it saturate"
+        f"{effect} gives {new}, outside {lower} … {upper}, where {where}; guard it or let it saturate"
     )

@@ -12,12 +12,14 @@ minimum of the due times is the one that fires.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines import faults, units
+from sim.engines.columns import Columns, spread
 from sim.engines.effects import new_values
 from sim.engines.interface import (
     AT_HORIZON,
@@ -32,12 +34,11 @@ from sim.engines.interface import (
     empty_rows,
 )
 from sim.engines.layout import Tables
-from sim.engines.steps import Columns, Steps, follow_steps, spread, steps_of
 from sim.engines.watching import places
 from sim.model import draws
 from sim.model.arithmetic import log
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Group, Model, Row
-from sim.model.expressions import Program
+from sim.model.expressions import Program, Steps, follow_steps, steps_of
 
 #: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
 SLOTS: Final = 8_192
@@ -165,9 +166,8 @@ class _Lockstep:
         ] * 4
         order = np.argsort(columns[0], kind="stable")
         position, time, row, branch = (c[order] for c in columns)
-        names = {f: getattr(self.rows, f) for f in self.rows.__dataclass_fields__}
         kept = Log(position.astype(np.int64), time.astype(np.float64), row.astype(np.int64), branch.astype(np.int64))
-        return Rows(**{**names, "log": kept})
+        return replace(self.rows, log=kept)
 
     # -------------------------------------------------------------------------------------------------- refill
     def refill(self) -> None:
@@ -488,7 +488,7 @@ class _Lockstep:
     def effect(self, row: int, effect: EffectRow, lanes: Lanes, amounts: dict[int, Floats]) -> Integers:
         old = self.matrix[effect.column, lanes]
         value = self.value(effect.value, self.column(lanes, amounts), lanes.size)
-        where = f"{self.model.rows[row].name}: effect on {self.model.variables[effect.column]}"
+        where = faults.effect_on(self.model, self.model.rows[row].name, effect.column)
 
         def state(flags: NDArray[np.bool_]) -> str:
             lane = int(lanes[flags][0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappush
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from sim.engines.interface import (
     Rows,
     empty_rows,
 )
+from sim.engines.watching import bin_of
 from sim.model import draws
 from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model
 from sim.model.expressions import evaluate_scalar
@@ -90,7 +91,7 @@ def simulate(model: Model, plan: Plan, listener: Listener | None = None) -> Rows
         columns[2].astype(np.int64),
         columns[3].astype(np.int64),
     )
-    return Rows(**{**{f: getattr(rows, f) for f in rows.__dataclass_fields__}, "log": kept})
+    return replace(rows, log=kept)
 
 
 class _Due(simpy.Environment):
@@ -318,15 +319,17 @@ class _History:
     def new_value(self, row: int, effect: EffectRow) -> int:
         old = self.state[effect.column]
         value = evaluate_scalar(effect.value, self.values)
+        name = self.model.rows[row].name
         if not abs(value) < 2.0**53 or math.floor(value) != value:
-            raise faults.not_whole(self.model, row, effect.column, value, self.described())
+            raise faults.not_whole(faults.effect_on(self.model, name, effect.column), value, self.described())
         number = int(value)
         new = new_value(effect.kind, old, number)
         if effect.lower <= new <= effect.upper:
             return new
         if not effect.saturate:
             where = f"{self.described()} (replication {self.position})"
-            raise faults.out_of_bounds(self.model, row, effect.column, (new, effect.lower, effect.upper), where)
+            bounds = (effect.lower, effect.upper)
+            raise faults.out_of_bounds(faults.effect_on(self.model, name, effect.column), (new, *bounds), where)
         self.saturations += 1
         return min(max(new, effect.lower), effect.upper)
 
@@ -347,8 +350,7 @@ class _History:
                 self.change(column, 1)
                 flags.append(column)
         for watched, seen in zip(self.plan.watched, self.seen, strict=True):
-            value = evaluate_scalar(watched.program, self.values)
-            place = int(min(value, watched.bins - 1.0)) if value > 0 else 0
+            place = bin_of(evaluate_scalar(watched.program, self.values), watched.bins)
             if not seen or seen[-1][1] != place:
                 seen.append((time, place))
         if self.model.terminal is not None and evaluate_scalar(self.model.terminal, self.values) != 0:

@@ -1,4 +1,4 @@
-"""What is counted over replications from day to day, as the array engines need it."""
+"""What is counted over replications from day to day, and what has to be looked at again after a branch."""
 
 from __future__ import annotations
 
@@ -27,8 +27,13 @@ def closure(model: Model, reads: Iterable[int]) -> set[int]:
     return found
 
 
+def bin_of(value: float, bins: int) -> int:
+    """Bin of one value of a number watched."""
+    return int(min(value, bins - 1.0)) if value > 0 else 0
+
+
 def places(watched: Watched, value: Floats) -> Integers:
-    """Bins of some values of a number watched."""
+    """Bins of some values of a number watched, any shape: :func:`bin_of` of each."""
     whole: Integers = np.where(value > 0, np.minimum(value, watched.bins - 1.0), 0.0).astype(np.int64)
     return whole
 

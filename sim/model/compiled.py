@@ -79,13 +79,16 @@ class Group:
 
     def grid(self) -> dict[int, Floats]:
         """Values of the state columns at every table entry: column -> array of ``size`` numbers."""
-        entries = np.arange(self.size)
-        result = {}
-        for column, lower, stride, above in zip(
-            self.state, self.lower, self.stride, (self.size, *self.stride[:-1]), strict=False
-        ):
-            result[column] = (lower + (entries % above) // stride).astype(np.float64)
-        return result
+        return grid(self.state, self.lower, self.stride, self.size)
+
+
+def grid(state: Sequence[int], lower: Sequence[int], stride: Sequence[int], size: int) -> dict[int, Floats]:
+    """Values of the columns ``state`` at every entry of a table of ``size``: column -> array of ``size`` numbers."""
+    entries = np.arange(size)
+    result = {}
+    for column, low, step, above in zip(state, lower, stride, (size, *stride[:-1]), strict=False):
+        result[column] = (low + (entries % above) // step).astype(np.float64)
+    return result
 
 
 @dataclass(frozen=True, eq=False)

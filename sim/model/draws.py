@@ -19,8 +19,9 @@ Words = NDArray[np.uint64]
 REQUIREMENT: Final = 0
 BRANCH: Final = 1
 
-_MULTIPLIERS: Final = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
-_WEYL: Final = np.array([[0x9E3779B9], [0xBB67AE85]], dtype=np.uint64)
+#: What the two products of a round and the running key take, shape (2, 1).
+MULTIPLIERS: Final = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
+WEYL: Final = np.array([[0x9E3779B9], [0xBB67AE85]], dtype=np.uint64)
 _LOW: Final = np.uint64(0xFFFFFFFF)
 _32: Final = np.uint64(32)
 _12: Final = np.uint64(12)
@@ -39,8 +40,8 @@ def philox(even: Words, odd: Words, key: Words) -> tuple[Words, Words]:
     for turn in range(_ROUNDS):
         if turn:
             # Only the low 32 bits of the running key matter: everything is masked after the exclusive or.
-            key += _WEYL
-        np.multiply(even, _MULTIPLIERS, out=product)
+            key += WEYL
+        np.multiply(even, MULTIPLIERS, out=product)
         np.right_shift(product, _32, out=high)
         np.bitwise_xor(high[::-1], odd, out=even)
         even ^= key

@@ -488,21 +488,44 @@ def compile_program(tree: Expression) -> Program:
     return Program(tuple(code), tuple(sorted(columns(tree))))
 
 
+#: Per step the operation with the number of its operands, or none with a column (as 1) or a constant (as 0).
+Steps = tuple[tuple[Vector | None, int, Any], ...]
+
+
+def steps_of(program: Program) -> Steps:
+    """The steps of a program taken apart, for who follows them thousands of times."""
+    found: list[tuple[Vector | None, int, Any]] = []
+    for operation, argument in program.code:
+        if operation == "number":
+            found.append((None, 0, np.float64(argument)))
+        elif operation == "column":
+            found.append((None, 1, int(argument)))
+        else:
+            count, vector, _ = OPERATIONS[operation]
+            found.append((vector, count, None))
+    return tuple(found)
+
+
+def follow_steps(steps: Steps, column: Callable[[int], Any]) -> Floats:
+    """Value of the steps, as :func:`evaluate` gives it; warnings of NumPy are left to the caller."""
+    stack: list[Any] = []
+    for vector, count, argument in steps:
+        if vector is None:
+            stack.append(column(argument) if count else argument)
+        elif count == 2:
+            last = stack.pop()
+            stack[-1] = vector(stack[-1], last)
+        else:
+            operands = stack[-count:]
+            del stack[-count:]
+            stack.append(vector(*operands))
+    return np.asarray(stack[0], dtype=np.float64)
+
+
 def evaluate(program: Program, column: Callable[[int], Any]) -> Floats:
     """Value of a program over arrays; ``column(i)`` gives column i, and shapes broadcast."""
-    stack: list[Any] = []
     with np.errstate(all="ignore"):
-        for operation, argument in program.code:
-            if operation == "number":
-                stack.append(np.float64(argument))
-            elif operation == "column":
-                stack.append(column(int(argument)))
-            else:
-                count, vector, _ = OPERATIONS[operation]
-                operands = stack[-count:]
-                del stack[-count:]
-                stack.append(vector(*operands))
-    return np.asarray(stack[0], dtype=np.float64)
+        return follow_steps(steps_of(program), column)
 
 
 def evaluate_scalar(program: Program, values: Sequence[float] | Mapping[int, float]) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import arithmetic
+from sim.model import arithmetic, draws
 from sim.model.arithmetic import Floats
 from sim.model.expressions import OPERATIONS, Program
 from sim.model.laws import INTERVALS, LOGIT_END, STEP, Law, Quantile, standard, standard_scale
@@ -26,11 +26,8 @@ _LOW: Final = np.uint64(0xFFFFFFFF)
 _32: Final = np.uint64(32)
 _12: Final = np.uint64(12)
 _ONE: Final = np.uint64(0x3FF0000000000000)
-_M0: Final = np.uint64(0xD2511F53)
-_M1: Final = np.uint64(0xCD9E8D57)
-_W: Final = tuple(
-    (np.uint64(turn * 0x9E3779B9 & 0xFFFFFFFF), np.uint64(turn * 0xBB67AE85 & 0xFFFFFFFF)) for turn in range(10)
-)
+_M0, _M1 = draws.MULTIPLIERS[:, 0]
+_W: Final = tuple(np.uint64(turn) * draws.WEYL[:, 0] & _LOW for turn in range(10))
 (_A1, _B1), (_A2, _B2), (_A3, _B3), (_A4, _B4), (_A5, _B5), (_A6, _B6), (_A7, _B7), (_A8, _B8), (_A9, _B9) = _W[1:]
 _FRACTION: Final = np.int64(0x000FFFFFFFFFFFFF)
 _HALF: Final = np.int64(0x3FE0000000000000)

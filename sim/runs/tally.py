@@ -5,7 +5,7 @@ Counts of parts add up exactly, so the order in which parts are done cannot matt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def simulate_nested(task: Task, first: int, inputs: int, histories: int) -> Nest
     at_days = np.zeros((inputs, len(task.days), len(model.outcomes)), dtype=np.int64)
     raised = np.zeros((inputs, len(model.flags)), dtype=np.int64)
     reached = np.zeros((inputs, len(model.milestones), task.until + 1), dtype=np.int32)
-    plain = Task(**{**vars(task), "watched": ()})
+    plain = replace(task, watched=())
     group = np.repeat(np.arange(inputs), histories)
     numbers = np.arange(first * histories, (first + inputs) * histories, dtype=np.int64)
     rows = simulate(plain, first + group, numbers)

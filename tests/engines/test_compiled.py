@@ -1,6 +1,8 @@
 """The compiled engine: the histories of the others on all that is shipped, in any pieces, by one kernel."""
 
+import ast
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.engines import compiled, lockstep, reference
+from sim.engines import compiled, compiled_kernel, lockstep, reference
 from sim.engines.interface import Plan, Rows, Watched, plan
+from sim.model import arithmetic, scalar
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Column, compile_program, parse
 from sim.runs import plan as runs_plan
@@ -101,6 +104,16 @@ def test_one_kernel_serves_every_model() -> None:
         compiled.simulate(compile_model(build(reading.data, source=Source.of(reading)).spec), plan(1, 5.0, 3))
     kernel = compiled.compiled_run()
     assert len(kernel.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_a_change_of_whatever_the_kernel_is_made_of_makes_it_anew() -> None:
+    """Constants are compiled in: a module that gives one has to count in the mark of the kernel kept on disk."""
+    marked = {module.__name__ for module in compiled._SOURCES}
+    for module in (compiled_kernel, scalar, arithmetic):
+        found = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom)]
+        names = [(node.module or "", alias.name) for node in found for alias in node.names]
+        used = {f"{a}.{b}" if f"{a}.{b}" in sys.modules else a for a, b in names if a.startswith("sim")}
+        assert used | {module.__name__} <= marked
 
 
 def test_without_numba_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

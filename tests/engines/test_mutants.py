@@ -408,7 +408,8 @@ def test_every_check_passes_without_a_mutant(name: str) -> None:
 def test_a_planted_fault_is_caught(mutant: Mutant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         mutant.plant(patch)
-        assert fails(CHECKS[mutant.caught_by[0]])
+        # Any other error may come from a fault that can no longer be planted.
+        assert fails(CHECKS[mutant.caught_by[0]]).startswith("AssertionError")
 
 
 @pytest.mark.campaign
