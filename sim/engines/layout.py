@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines.interface import Floats, Integers, Plan
-from sim.engines.watching import Follower, concerned
+from sim.engines.watching import concerned
 from sim.model.compiled import EffectRow, Group, Model
 
 #: Tables of small groups may be spread to this many entries to share an index.
@@ -22,7 +22,7 @@ class Tables:
     """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
 
     def __init__(self, model: Model, plan: Plan, slots: int) -> None:  # noqa: PLR0915 - a list of tables
-        self.followers = [Follower.of(model, watched) for watched in plan.watched]
+        self.follows = [concerned(model, watched.program.reads) for watched in plan.watched]
         rows, branches = model.rows, [b for _, b in model.branches]
         self.n_calendar = sum(row.kind == "calendar" for row in rows)
         self.n_immediate = sum(row.kind == "immediate" for row in rows)

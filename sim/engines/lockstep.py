@@ -441,9 +441,9 @@ class _Lockstep:
         for column, lanes, delta in pending:
             self.move(column, lanes, delta, touched)
         over = self.look(branch, time, touched)
-        for which, follower in enumerate(tables.followers):
-            if self.happened[follower.concerned].any():
-                lanes = follower.concerned.take(branch).nonzero()[0]
+        for which, concerned in enumerate(tables.follows):
+            if self.happened[concerned].any():
+                lanes = concerned.take(branch).nonzero()[0]
                 self.follow(which, lanes, time.take(lanes))
         if tables.n_clocks:
             anchor = np.where(touched, time, self.anchor)
@@ -564,7 +564,7 @@ class _Lockstep:
         time = np.zeros(lanes.size)
         for i in range(len(self.model.milestone_programs)):
             self.reach(i, lanes, time, None)
-        for which in range(len(self.tables.followers)):
+        for which in range(len(self.plan.watched)):
             self.follow(which, lanes, time, first=True)
         if self.model.terminal is not None:
             over = lanes[self.program(self.model.terminal, lanes) != 0]
@@ -582,11 +582,8 @@ class _Lockstep:
 
     def follow(self, which: int, lanes: Lanes, time: Floats, *, first: bool = False) -> None:
         """Count a number that is watched: a replication leaves a bin and enters another on a day."""
-        follower = self.tables.followers[which]
-        if follower.table is None:
-            place = places(follower.watched, self.program(follower.watched.program, lanes))
-        else:
-            place = follower.of_states(lambda c: self.matrix[c].take(lanes), lanes.size)
+        watched = self.plan.watched[which]
+        place = places(watched, self.program(watched.program, lanes))
         counts = self.rows.occupancy[which]
         flat, bins = counts.ravel(), counts.shape[1]
         if first:

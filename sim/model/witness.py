@@ -37,6 +37,7 @@ from sim.model.expressions import (
 )
 from sim.model.expressions import product as times
 from sim.model.intervals import range_of
+from sim.model.joint import stays
 from sim.model.laws import Law, support_of
 from sim.model.proofs import OPEN, new_value
 from sim.model.reach import Box, Reach, chosen, moving, outcome, refine
@@ -168,7 +169,7 @@ def allowed(reach: Reach, action: BoundAction, branch: BoundBranch, effect: Boun
     for point in islice(cartesian(*domains), _TRIED):
         values = dict(zip(reads, map(float, point), strict=True))
         if all(evaluate_scalar(program, values) != 0 for program in programs):
-            if reach.stays(action, action.branches.index(branch), branch.effects.index(effect)):
+            if stays(reach, action, action.branches.index(branch), branch.effects.index(effect)):
                 return None
             return ", ".join(bound.said(c, v) for c, v in values.items())
     return None

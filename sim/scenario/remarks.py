@@ -9,6 +9,7 @@ from dataclasses import replace
 from sim.model.bound import BoundAction, bind_spec
 from sim.model.expressions import Number, names, product
 from sim.model.intervals import range_of
+from sim.model.joint import stays
 from sim.model.laws import support_of
 from sim.model.reach import Reach, reach
 from sim.model.spec import Calendar, Delay, Rate
@@ -131,7 +132,7 @@ def _settled(reached: Reach, suspect: Suspect) -> bool:
     action = reached.bound.actions[suspect.action]
     value = action.branches[suspect.branch].effects[suspect.effect].value
     whole = isinstance(value, Number) and value.value == math.floor(value.value)
-    return whole and reached.stays(action, suspect.branch, suspect.effect)
+    return whole and stays(reached, action, suspect.branch, suspect.effect)
 
 
 def _idle(scenario: Scenario, reached: Reach) -> Iterator[tuple[KeyPath, str]]:

@@ -11,6 +11,7 @@ from hypothesis.errors import NoSuchExample
 
 from sim.engines import lockstep
 from sim.engines.interface import SimulationError, plan
+from sim.model import joint
 from sim.model import reach as module
 from sim.model.bound import Bound, BoundAction, at_once, bind_spec
 from sim.model.compiled import compile_model
@@ -265,7 +266,7 @@ def test_refining_is_tight_for_a_single_variable() -> None:
 
 # ---------------------------------------------------------------------------------------------------- joint states
 def stays(which: Reach, name: str, effect: int = 0) -> bool:
-    return which.stays(next(a for a in which.bound.actions if a.name == name), 0, effect)
+    return joint.stays(which, next(a for a in which.bound.actions if a.name == name), 0, effect)
 
 
 def test_joint_states_show_what_single_variables_do_not() -> None:
@@ -309,7 +310,7 @@ def unsound(spec: Spec, proven: list[Spec]) -> bool:
                 actions = (*spec.actions[:i], replace(action, branches=branches), *spec.actions[i + 1 :])
                 changed = replace(spec, actions=actions)
                 which = reach(bind_spec(changed))
-                if not which.stays(which.bound.actions[i], j, k):
+                if not joint.stays(which, which.bound.actions[i], j, k):
                     continue
                 proven.append(changed)
                 try:
@@ -336,7 +337,7 @@ def _no_step(self: object, state: object, date: int) -> list[object]:
 
 
 def test_joint_states_that_forget_what_follows_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module._Joint, "follow", _no_step)
+    monkeypatch.setattr(joint._Joint, "follow", _no_step)
     up = act("up", ONE, ("s", "add", "1"))
     wrong = Spec("m", variables(("s", 0, 3, 0)), (up,))
     assert stays(reach(bind_spec(wrong)), "up")
