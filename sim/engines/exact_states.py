@@ -100,6 +100,11 @@ class Events:
         self.dates = [i for i, kind in enumerate(kinds) if kind == "calendar"]
         self.immediate = [i for i, kind in enumerate(kinds) if kind == "immediate"]
         self.clocks = [i for i, kind in enumerate(kinds) if kind in ("rate", "delay")]
+        for row in model.rows:
+            if row.thinning is not None or row.trend is not None:
+                raise NotMarkov(f"the rate of {row.name} changes between events")
+        if model.tensions:
+            raise NotMarkov(f"{model.tensions[0]} decays between events")
         self.pace = {i: _pace(model, row) for i, row in enumerate(model.rows) if row.kind == "delay"}
         for name, law in zip(model.inputs, model.input_laws, strict=True):
             fixed(law, f"the input {name}")

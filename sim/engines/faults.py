@@ -38,8 +38,23 @@ def no_weight(model: Model, row: int, where: str) -> SimulationError:
 
 
 def effect_on(model: Model, action: str, column: int) -> str:
-    """The effect of an action on a variable, in words."""
-    return f"{action}: effect on {model.variables[column]}"
+    """The effect of an action on a variable or tension (by its column), in words."""
+    tension = column - model.first_tension
+    return f"{action}: effect on {model.variables[column] if tension < 0 else model.tensions[tension]}"
+
+
+def no_number(effect: str, value: float, where: str) -> SimulationError:
+    """An effect on a tension (as :func:`effect_on` names it) whose value is infinite or undefined."""
+    return SimulationError(f"{effect} gives {value:g} where {where}; it must be a finite number")
+
+
+def wrong_thinning(model: Model, row: int, values: tuple[float, float], time: float, where: str) -> SimulationError:
+    """A thinned rate whose value (first) is no number from 0 to its bound (second) at a candidate."""
+    value, bound = values
+    return SimulationError(
+        f"{model.rows[row].name}: what changes between events in its rate is {value:g} on day {time:g}, not within 0 "
+        f"… {bound:g} (its bound), where {where}; mend the rate, or give a bound that holds until the next event"
+    )
 
 
 def not_whole(effect: str, value: float, where: str) -> SimulationError:

@@ -108,9 +108,10 @@ class Rows:
     the row of the action at which it ran away, else -1. ``milestones`` (m, n) are first times, inf if never.
     ``state`` (variables, n) is the last state, ``start`` the first. ``observed`` is (times, variables, n).
     ``integrals`` is (integrals, times + 1, n): up to each observation and up to the end. ``inputs`` (inputs, n) are the
-    values drawn. ``occupancy`` holds for each number watched the replications with each value at the end of each day
-    (days, bins); a history that ended early keeps its last value. ``fired`` (branches of the model,) says how often
-    each branch happened, over all replications.
+    values drawn. ``tensions`` (tensions, n) are where they stand at the end, ``observed_tensions`` (times, tensions, n)
+    at each observation. ``occupancy`` holds for each number watched the replications with each value at the end of
+    each day (days, bins); a history that ended early keeps its last value. ``fired`` (branches of the model,) says how
+    often each branch happened, over all replications.
     """
 
     status: NDArray[np.int8]
@@ -126,6 +127,8 @@ class Rows:
     integrals: Floats
     occupancy: tuple[Integers, ...]
     fired: Integers
+    tensions: Floats
+    observed_tensions: Floats
     log: Log | None = field(default=None)
 
     def fingerprint(self) -> str:
@@ -136,7 +139,8 @@ class Rows:
         digest = hashlib.sha256()
         for array in (
             self.status, self.end, self.events, self.saturations, self.culprit, self.milestones, self.start,
-            self.state, self.inputs, self.observed, self.integrals, *self.occupancy,
+            self.state, self.inputs, self.observed, self.integrals, *self.occupancy, self.tensions,
+            self.observed_tensions,
         ):  # fmt: skip
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.log is not None:
@@ -146,7 +150,13 @@ class Rows:
 
 
 def empty_rows(model: Model, plan: Plan) -> Rows:
-    """Rows to be filled in by an engine."""
+    """Rows to be filled in by an engine.
+
+    Raises ValueError for a plan that integrates or watches what changes between events.
+    """
+    for program in (*plan.integrals, *(watched.program for watched in plan.watched)):
+        if any(column >= model.first_tension for column in program.reads):
+            raise ValueError("only numbers of the state are integrated and watched; a tension is seen by observing it")
     n, times = plan.size, len(plan.observe)
     return Rows(
         status=np.zeros(n, dtype=np.int8),
@@ -162,6 +172,8 @@ def empty_rows(model: Model, plan: Plan) -> Rows:
         integrals=np.zeros((len(plan.integrals), times + 1, n)),
         occupancy=tuple(np.zeros((plan.days, watched.bins), dtype=np.int64) for watched in plan.watched),
         fired=np.zeros(len(model.branches), dtype=np.int64),
+        tensions=np.zeros((len(model.tensions), n)),
+        observed_tensions=np.zeros((times, len(model.tensions), n)),
     )
 
 

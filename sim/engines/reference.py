@@ -29,9 +29,22 @@ from sim.engines.interface import (
 )
 from sim.engines.watching import bin_of
 from sim.model import draws
-from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, BranchRow, EffectRow, Group, Model
+from sim.model.between import decayed_scalar, elapsed_scalar, operational_scalar
+from sim.model.compiled import (
+    BOUND_SLACK,
+    LEAST_WORK,
+    MAX_INSTANT,
+    MAX_SPEED,
+    BranchRow,
+    EffectRow,
+    Group,
+    Jump,
+    Model,
+    Thinning,
+)
 from sim.model.expressions import evaluate_scalar
 from sim.model.proofs import new_value
+from sim.model.spec import Trend
 
 #: Requirements drawn ahead for every clock of a replication: one call of the generator instead of many.
 _AHEAD: Final = 16
@@ -153,7 +166,8 @@ class _Shape:
                     self.offsets.append(-sum(low * s for low, s in zip(group.lower, group.stride, strict=True)))
                     for column, stride in zip(group.state, group.stride, strict=True):
                         self.users[column].append((slot, stride))
-        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(model.first_input)}
+        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(model.time_column)}
+        self.thinned = [(i, row.thinning) for i, row in enumerate(model.rows) if row.thinning is not None]
         self.rows_of = [[i for i, row in enumerate(model.rows) if row.actor == a] for a in range(len(model.actors))]
 
 
@@ -183,7 +197,15 @@ class _History:
             *(float(s) for s in self.state),
             *self.inputs,
             *([0.0] * len(model.amounts)),
+            *([0.0] * len(model.tensions)),
+            0.0,
         ]
+        # What tensions decay towards and how fast; where they stood when they were last changed, and when that was.
+        found = [(evaluate_scalar(t.start, self.values), t) for t in model.tension_rows]
+        self.level = [start for start, _ in found]
+        self.since = [0.0] * len(found)
+        self.toward = [evaluate_scalar(t.toward, self.values) for _, t in found]
+        self.decay = [evaluate_scalar(t.decay, self.values) for _, t in found]
         self.index = list(shape.offsets)
         for column, value in enumerate(self.state):
             for slot, stride in shape.users[column]:
@@ -196,15 +218,22 @@ class _History:
         self.whole = [work + row.age for work, row in zip(self.work, rows, strict=True)]
         self.speed = [-1.0] * len(rows)
         self.held = [False] * len(rows)
+        self.bound = [math.nan] * len(rows)
+        # Where the time of a trend begins, and the operational time at the actor's anchor.
+        self.origin = [0.0 if row.trend is None else -row.trend.age for row in rows]
+        self.worked = [
+            0.0 if t is None else operational_scalar(t.shape, t.scale, t.age) for t in (r.trend for r in rows)
+        ]
         self.due = [row.time if row.kind == "calendar" else NEVER for row in rows]
         self.fresh: set[int] = set()
         self.anchor = [0.0] * len(model.actors)
         self.time = self.last = 0.0
-        self.instant = self.events = self.saturations = 0
+        self.instant = self.events = self.rejected = self.saturations = 0
         self.reached = [NEVER] * len(model.milestones)
         self.over = False
         self.status, self.end, self.culprit = AT_HORIZON, plan.until, -1
         self.observed: list[list[int]] = []
+        self.felt: list[list[float]] = []
         self.integral = [0.0] * len(plan.integrals)
         self.integrals: list[list[float]] = []
         self.fired: list[int] = []
@@ -215,6 +244,7 @@ class _History:
     def run(self) -> None:
         """Let the actors act until the horizon, a terminal state, or a run-away."""
         self.look(0.0)
+        self.bounds([i for i, _ in self.shape.thinned], 0.0)
         self.env = _Due()
         self.processes = [self.env.process(self.actor(a)) for a in range(len(self.model.actors))]
         while not self.over and self.env.peek() < NEVER:
@@ -250,16 +280,27 @@ class _History:
                 self.last, self.instant = time, 0
                 return
         self.instant = self.instant + 1 if time == self.last else 1
-        if self.instant > MAX_INSTANT or self.events >= self.plan.max_events or self.speed[row] == NEVER:
+        tried = self.events + self.rejected
+        if self.instant > MAX_INSTANT or tried >= self.plan.max_events or self.speed[row] == NEVER:
             self.stop(RAN_AWAY, time, row)
             return
         self.last = time
+        self.feel(time)
+        if found.thinning is not None and not self.accepted(row, found.thinning):
+            self.rejected += 1
+            self.count[row] += 1
+            self.fresh.add(row)
+            self.bounds([row], time)
+            self.retime(found.actor)
+            return
         branch = found.branches[0] if len(found.branches) == 1 else self.choose(row)
         self.events += 1
         self.fired.append(branch.number)
         changes = self.effects(row, branch)
+        jumps = [(jump.tension, self.jumped(row, jump)) for jump in branch.jumps]
         for column, _, new in changes:
             self.change(column, new)
+        pushed = [self.push(tension, new, time) for tension, new in jumps]
         flags = self.look(time)
         self.count[row] += 1
         if found.kind in ("rate", "delay"):
@@ -272,9 +313,11 @@ class _History:
             self.listener(Event(self.position, time, row, branch, tuple(changes)))
         if self.over:
             return
-        self.wake(found.actor, branch, [*(c for c, old, new in changes if old != new), *flags])
+        changed = {*(c for c, old, new in changes if old != new), *flags, *(c for c in pushed if c >= 0)}
+        self.bounds([i for i, thin in self.shape.thinned if i == row or not changed.isdisjoint(thin.reads)], time)
+        self.wake(found.actor, branch, changed)
 
-    def wake(self, me: int, branch: BranchRow, changed: list[int]) -> None:
+    def wake(self, me: int, branch: BranchRow, changed: set[int]) -> None:
         """Re-time the actor that acted, those who read what changed, and the owners of restarted clocks."""
         touched = {a for column in changed for a in self.shape.readers[column]}
         touched |= {self.model.rows[target].actor for target in branch.restarts}
@@ -333,6 +376,51 @@ class _History:
         self.saturations += 1
         return min(max(new, effect.lower), effect.upper)
 
+    # ------------------------------------------------------------------------------------- what changes in between
+    def tension(self, which: int, time: float) -> float:
+        """A tension at a time at or after its last change."""
+        return decayed_scalar(self.level[which], self.toward[which], self.decay[which], time - self.since[which])
+
+    def feel(self, time: float) -> None:
+        """Put the tensions and the time where programs read them."""
+        for which in range(len(self.level)):
+            self.values[self.model.first_tension + which] = self.tension(which, time)
+        self.values[self.model.time_column] = time
+
+    def jumped(self, row: int, jump: Jump) -> float:
+        """The new value of a tension, from the state before the action."""
+        old = self.values[self.model.first_tension + jump.tension]
+        value = evaluate_scalar(jump.value, self.values)
+        if not math.isfinite(value):
+            what = faults.effect_on(self.model, self.model.rows[row].name, self.model.first_tension + jump.tension)
+            raise faults.no_number(what, value, self.described())
+        return new_value(jump.kind, old, value) + 0.0
+
+    def push(self, which: int, new: float, time: float) -> int:
+        """Set a tension; its column, or -1 if it stays as it was."""
+        column = self.model.first_tension + which
+        if new == self.values[column]:
+            return -1
+        self.level[which], self.since[which] = new, time
+        return column
+
+    def bounds(self, rows: list[int], time: float) -> None:
+        """Take the bounds of some thinned rates anew."""
+        if rows:
+            self.feel(time)
+        for i in rows:
+            thinning = self.model.rows[i].thinning
+            assert thinning is not None
+            value = evaluate_scalar(thinning.bound, self.values) + 0.0
+            self.bound[i] = value if value >= 0 else math.nan
+
+    def accepted(self, row: int, thinning: Thinning) -> bool:
+        """Whether a candidate of a thinned rate is an event, by a uniform of its own."""
+        value, bound = evaluate_scalar(thinning.value, self.values), self.bound[row]
+        if not 0 <= value <= bound * (1.0 + BOUND_SLACK):
+            raise faults.wrong_thinning(self.model, row, (value, bound), self.time, self.described())
+        return self.uniform(self.keys.rows[:, [row]], self.count[row], draws.ACCEPTANCE) * bound < value
+
     def change(self, column: int, new: int) -> None:
         delta = new - self.state[column]
         self.state[column] = new
@@ -382,11 +470,16 @@ class _History:
             speed = self.group(row.speed[0])
             for group in row.speed[1:]:
                 speed = speed * self.group(group)
+            if row.thinning is not None:
+                speed = speed * self.bound[i]
             if row.guarded and row.guard is not None and self.group(row.guard) == 0:
                 speed = 0.0
             if not row.proven and speed > MAX_SPEED:
                 speed = NEVER
             self.speed[i] = speed
+            if row.trend is not None:
+                self.follow_trend(i, row.trend, before)
+                continue
             if i in self.fresh:
                 self.fresh.discard(i)
                 self.work[i] = self.whole[i] = self.requirement(i)
@@ -413,6 +506,30 @@ class _History:
             if speed != speed:  # noqa: PLR0124 - nan
                 raise faults.wrong_speed(self.model, i, self.position, self.last, self.described())
             self.due[i] = time + self.work[i] / speed if speed else NEVER
+
+    def follow_trend(self, i: int, trend: Trend, before: float) -> None:
+        """Work, origin and due time of a rate with a trend: the step in operational time."""
+        row, time, speed = self.model.rows[i], self.time, self.speed[i]
+        worked = operational_scalar(trend.shape, trend.scale, time - self.origin[i])
+        fresh = i in self.fresh
+        if fresh:
+            self.fresh.discard(i)
+            self.work[i] = self.whole[i] = self.requirement(i)
+        elif before > 0:
+            left = self.work[i] - before * (worked - self.worked[i])
+            self.work[i] = left if left > LEAST_WORK else LEAST_WORK
+        holds = row.guard is None or self.group(row.guard) != 0 if trend.renewed else True
+        begins = holds and not self.held[i] and before >= 0 and row.renewed
+        self.held[i] = holds
+        if trend.renewed and (fresh or begins):
+            self.origin[i], worked = time, 0.0
+        self.worked[i] = worked
+        if speed != speed:  # noqa: PLR0124 - nan
+            raise faults.wrong_speed(self.model, i, self.position, self.last, self.described())
+        due = (
+            self.origin[i] + elapsed_scalar(trend.shape, trend.scale, worked + self.work[i] / speed) if speed else NEVER
+        )
+        self.due[i] = due if due > time else time
 
     def loses(self, i: int, before: float, speed: float) -> bool:
         """Whether the guard of a delay has just stopped holding."""
@@ -449,6 +566,7 @@ class _History:
         values = [evaluate_scalar(p, self.values) for p in self.plan.integrals]
         while len(self.observed) < len(observe) and observe[len(self.observed)] < until:
             passed = observe[len(self.observed)] - self.last
+            self.felt.append([self.tension(w, observe[len(self.observed)]) for w in range(len(self.level))])
             self.observed.append(self.state[: len(self.start)])
             self.integrals.append([a + v * passed for a, v in zip(self.integral, values, strict=True)])
         end = until if until < NEVER else self.plan.until
@@ -473,8 +591,10 @@ class _History:
         rows.start[:, position] = self.start
         rows.state[:, position] = self.state[: len(self.start)]
         rows.inputs[:, position] = self.inputs
+        rows.tensions[:, position] = [self.tension(w, self.end) for w in range(len(self.level))]
         for which in range(len(self.plan.observe)):
             seen = which < len(self.observed)
+            rows.observed_tensions[which, :, position] = self.felt[which] if seen else rows.tensions[:, position]
             rows.observed[which, :, position] = self.observed[which] if seen else rows.state[:, position]
             rows.integrals[:, which, position] = self.integrals[which] if seen else self.integral
         rows.integrals[:, -1, position] = self.integral

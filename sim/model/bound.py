@@ -1,7 +1,9 @@
 """A specification with its names turned into columns: what the analyses before a run look at.
 
-Columns are numbered as in the compiled model: variables, milestones, inputs, amounts. Nothing is checked here that
-:func:`sim.model.compiled.compile_model` checks; a specification that does not compile raises its errors there.
+Columns are numbered as in the compiled model: variables, milestones, inputs, amounts, tensions, the time. Of tensions
+nothing is taken as known, and effects on them are left out: they decide speeds and weights, never what can hold.
+Nothing is checked here that :func:`sim.model.compiled.compile_model` checks; a specification that does not compile
+raises its errors there.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from sim.model.expressions import (
 from sim.model.intervals import ANYTHING, Range
 from sim.model.laws import Law
 from sim.model.proofs import OPEN
-from sim.model.spec import Action, Branch, Calendar, Delay, Effect, Immediate, Rate, Spec
+from sim.model.spec import TIME, Action, Branch, Calendar, Delay, Effect, Immediate, Rate, Spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,11 @@ class Bound:
     actions: tuple[BoundAction, ...]
 
     @property
+    def moving(self) -> int:
+        """The first of the columns that change between events: the tensions, then the time."""
+        return self.state + len(self.spec.inputs) + len(self.spec.amounts)
+
+    @property
     def variables(self) -> int:
         """Number of variables."""
         return len(self.spec.variables)
@@ -149,6 +156,8 @@ def bind_spec(spec: Spec, loose: Iterable[str] = (), *, tail: float = 2.0**-53) 
     box: dict[int, Range] = {}
     for i, quantity in enumerate((*spec.inputs, *spec.amounts)):
         box[first + i] = ANYTHING if quantity.name in loose else drawn_range(quantity.law, tail)
+    tensions = [tension.name for tension in spec.tensions]
+    ordered += [*tensions, TIME.name]
     constants = dict(spec.constants)
     ordered += [name for name in constants if name in loose]
     meanings: dict[str, Expression] = {name: Number(value) for name, value in constants.items() if name not in loose}
@@ -175,7 +184,11 @@ def bind_spec(spec: Spec, loose: Iterable[str] = (), *, tail: float = 2.0**-53) 
                 branch,
                 bind(branch.condition, meanings, levels),
                 tuple(bind(w, meanings, levels) for w in (branch.weight, *branch.factors)),
-                tuple(BoundEffect(place[e.variable], e, bind(e.value, meanings, levels)) for e in branch.effects),
+                tuple(
+                    BoundEffect(place[e.variable], e, bind(e.value, meanings, levels))
+                    for e in branch.effects
+                    if e.variable not in tensions
+                ),
             )
             for branch in given.branches
         )

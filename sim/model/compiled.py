@@ -18,6 +18,7 @@ import numpy as np
 
 from sim.model import laws
 from sim.model.arithmetic import Floats
+from sim.model.enclosure import NoBound, Span, enclosure, endless
 from sim.model.expressions import (
     OPERATIONS,
     TRUE,
@@ -38,7 +39,21 @@ from sim.model.expressions import (
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law
 from sim.model.proofs import OPEN, Bounds, ModelError
-from sim.model.spec import Action, Branch, Calendar, Condition, Delay, EffectKind, Memory, Rate, Spec
+from sim.model.spec import (
+    TIME,
+    Action,
+    Branch,
+    Calendar,
+    Condition,
+    Delay,
+    Effect,
+    EffectKind,
+    Memory,
+    Rate,
+    Spec,
+    Tension,
+    Trend,
+)
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
 RULES_VERSION: Final = 1
@@ -50,9 +65,11 @@ UNIT_TABLE_LIMIT: Final = 64
 LEAST_WORK: Final = 2.0**-1000
 #: A speed above this many per day counts as infinite and ends the replication as ran away.
 MAX_SPEED: Final = 1e9
+#: A thinned rate may exceed its bound by this share before the bound counts as wrong: rounding is no fault.
+BOUND_SLACK: Final = 1e-9
 #: More firings than this at one instant end a replication as ran away.
 MAX_INSTANT: Final = 1_000
-#: More events than this end a replication as ran away.
+#: More events (with candidates rejected) than this end a replication as ran away.
 MAX_EVENTS: Final = 1_000_000
 
 Kind = Literal["calendar", "immediate", "rate", "delay"]
@@ -105,8 +122,43 @@ class EffectRow:
 
 
 @dataclass(frozen=True, eq=False)
+class Jump:
+    """An effect on a tension: new = kind(old, value), for the tension's value at that time."""
+
+    tension: int
+    kind: EffectKind
+    value: Program
+
+
+@dataclass(frozen=True, eq=False)
+class Thinning:
+    """The part of a rate's speed that changes between events, with an upper bound.
+
+    ``bound`` is evaluated at the start, at each candidate of the action, and when a column of ``reads`` (state,
+    tensions) changes at an event, and the number is kept until then; it is the last factor of the speed. A candidate
+    is accepted with chance ``value`` / bound, where ``value`` is computed at its time.
+    """
+
+    value: Program
+    bound: Program
+    reads: frozenset[int]
+
+
+@dataclass(frozen=True, eq=False)
+class TensionRow:
+    """Start, level that it decays towards, and decay per day of a tension: programs over inputs."""
+
+    start: Program
+    toward: Program
+    decay: Program
+
+
+@dataclass(frozen=True, eq=False)
 class BranchRow:
-    """A branch: ``number`` counts branches over the model; ``moves`` are plain additions that cannot leave bounds."""
+    """A branch: ``number`` counts branches over the model; ``moves`` are plain additions that cannot leave bounds.
+
+    ``changes`` are the state columns that may change; ``jumps`` change tensions.
+    """
 
     number: int
     label: str
@@ -116,6 +168,7 @@ class BranchRow:
     restarts: tuple[int, ...]
     amounts: tuple[int, ...]
     changes: tuple[int, ...]
+    jumps: tuple[Jump, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +178,7 @@ class Row:
     ``speed`` is multiplied left to right. ``guarded``: the speed is to be set to 0 where ``guard`` fails (the guard
     is not part of the first table, or some other group has no meaning there). ``proven``: the speed is certain to be
     a number in 0 … MAX_SPEED wherever the guard holds, so that no check is needed while running. ``accelerated``: a
-    delay whose speed may be 0 while its guard holds.
+    delay whose speed may be 0 while its guard holds. ``thinning`` and ``trend`` belong to rates.
     """
 
     name: str
@@ -142,18 +195,26 @@ class Row:
     memory: Memory
     age: float
     branches: tuple[BranchRow, ...]
+    thinning: Thinning | None = None
+    trend: Trend | None = None
 
     @property
     def watched(self) -> bool:
         """Whether the guard has to be followed apart from the speed, because its loss means more than a pause."""
         return self.kind == "delay" and self.memory != "age" and self.guard is not None and self.accelerated
 
+    @property
+    def renewed(self) -> bool:
+        """Whether the trend of a rate begins anew when the guard begins to hold, so that the guard is followed."""
+        return self.trend is not None and self.trend.renewed and self.guard is not None
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """A model ready to run: only numbers and programs, frozen, with a ``digest`` over everything that has meaning.
 
-    Columns are numbered variables, then milestones (0 or 1), then inputs, then amounts.
+    Columns are numbered variables, then milestones (0 or 1), then inputs, amounts and tensions; the last is the time.
+    ``reads`` holds for each actor the state columns and tensions at whose change its clocks are re-timed.
     """
 
     name: str
@@ -176,6 +237,8 @@ class Model:
     outcomes: tuple[tuple[str, Program], ...]
     flags: tuple[tuple[str, Program], ...]
     watched: frozenset[int]
+    tensions: tuple[str, ...] = ()
+    tension_rows: tuple[TensionRow, ...] = ()
     digest: str = field(default="")
 
     @property
@@ -188,9 +251,19 @@ class Model:
         """Column number of the first amount."""
         return self.first_input + len(self.inputs)
 
+    @property
+    def first_tension(self) -> int:
+        """Column number of the first tension."""
+        return self.first_amount + len(self.amounts)
+
+    @property
+    def time_column(self) -> int:
+        """Column number of the time in days, the last one."""
+        return self.first_tension + len(self.tensions)
+
     def column(self, name: str) -> int:
         """Column of a name. Raises KeyError with the nearest known name."""
-        known = (*self.variables, *self.milestones, *self.inputs, *self.amounts)
+        known = (*self.variables, *self.milestones, *self.inputs, *self.amounts, *self.tensions)
         if name not in known:
             raise KeyError(f"unknown name {name!r}{nearest(name, known)}")
         return known.index(name)
@@ -207,12 +280,31 @@ def _levels(spec: Spec) -> dict[str, tuple[str, ...]]:
 
 def _meanings(spec: Spec) -> dict[str, Expression]:
     names = [v.name for v in spec.variables] + [m.name for m in spec.milestones]
-    names += [q.name for q in spec.inputs] + [q.name for q in spec.amounts]
+    names += [q.name for q in (*spec.inputs, *spec.amounts)] + [t.name for t in spec.tensions]
     meanings: dict[str, Expression] = {name: Number(value) for name, value in spec.constants}
     if len(set(names) | set(meanings)) < len(names) + len(meanings):
         twice = sorted({n for n in names if names.count(n) > 1} | (set(names) & set(meanings)))
         raise ModelError(f"{spec.name}: the names {', '.join(twice)} are used twice; each name may mean one thing")
-    return {**meanings, **{name: Column(i) for i, name in enumerate(names)}}
+    return {**meanings, **{name: Column(i) for i, name in enumerate([*names, TIME.name])}}
+
+
+Part = Literal["state", "input", "amount", "tension", "time"]
+#: What may be read where: guards and delays, delays' scales, effects, branch weights, rates.
+_ALLOWED: Final[dict[str, tuple[Part, ...]]] = {
+    "state": ("state",),
+    "inputs": ("state", "input"),
+    "only inputs": ("input",),
+    "effects": ("state", "input", "amount", "tension"),
+    "weights": ("state", "input", "tension"),
+    "rates": ("state", "input", "tension", "time"),
+}
+_PARTS: Final[dict[Part, str]] = {
+    "state": "state and milestones",
+    "input": "inputs",
+    "amount": "amounts",
+    "tension": "tensions",
+    "time": "the time",
+}
 
 
 class _Compiler:
@@ -227,6 +319,8 @@ class _Compiler:
         self.n_variables = len(spec.variables)
         self.first_input = self.n_variables + len(spec.milestones)
         self.first_amount = self.first_input + len(spec.inputs)
+        self.first_tension = self.first_amount + len(spec.amounts)
+        self.time = self.first_tension + len(spec.tensions)
         self.lower = [v.lower for v in spec.variables] + [0] * len(spec.milestones)
         self.upper = [OPEN if v.upper is None else v.upper for v in spec.variables] + [1] * len(spec.milestones)
         self.box = {
@@ -236,32 +330,37 @@ class _Compiler:
             u = np.array([2.0**-53, 1.0 - 2.0**-53])
             ends = quantity.law.quantile(u)
             self.box[self.first_input + i] = Range(float(ends.min()), float(ends.max()))
+        for i, tension in enumerate(spec.tensions):
+            self.box[self.first_tension + i] = self.tension_range(tension)
+        self.box[self.time] = Range(0.0, math.inf)
         words = tuple((v.name, v.levels) for v in spec.variables) + tuple((m.name, ()) for m in spec.milestones)
         self.bounds = Bounds(tuple(self.lower), tuple(self.upper), self.box, words, strict)
 
     # ---- names
-    def bind(
-        self, tree: Expression, where: str, allowed: Literal["state", "inputs", "all", "only inputs"]
-    ) -> Expression:
+    def part(self, column: int) -> Part:
+        """What a column is part of."""
+        if column < self.first_input:
+            return "state"
+        if column < self.first_amount:
+            return "input"
+        if column < self.first_tension:
+            return "amount"
+        return "tension" if column < self.time else "time"
+
+    def moving(self, tree: Expression) -> bool:
+        """Whether a tree changes between events."""
+        return any(c >= self.first_tension for c in columns(tree))
+
+    def bind(self, tree: Expression, where: str, allowed: str) -> Expression:
         try:
             bound = bind(tree, self.meanings, self.levels)
         except ExpressionError as error:
             raise ModelError(f"{where}: {error}") from None
-        limits = {
-            "state": (0, self.first_input),
-            "inputs": (0, self.first_amount),
-            "only inputs": (self.first_input, self.first_amount),
-        }
-        low, high = limits.get(allowed, (0, len(self.lower) + 10**9))
         for column in columns(bound):
-            if not low <= column < high:
-                names = [*self.meanings]
-                name = next(n for n in names if self.meanings[n] == Column(column))
-                what = {
-                    "state": "state and milestones",
-                    "inputs": "state, milestones and inputs",
-                    "only inputs": "inputs",
-                }[allowed]
+            if self.part(column) not in _ALLOWED[allowed]:
+                name = next(n for n in self.meanings if self.meanings[n] == Column(column))
+                parts = [_PARTS[part] for part in _ALLOWED[allowed]]
+                what = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
                 raise ModelError(f"{where}: {name!r} may not be read here; only {what} may")
         return bound
 
@@ -352,14 +451,19 @@ class _Compiler:
         scale: Program | None = None
         memory: Memory = "enabling"
         age = time = 0.0
+        thinning: Thinning | None = None
+        trend: Trend | None = None
         if isinstance(clock, Rate | Delay):
-            factors = [self.bind(f, f"{where}: factor", "inputs") for f in clock.factors]
+            may_read = "rates" if isinstance(clock, Rate) else "inputs"
+            factors = [self.bind(f, f"{where}: factor", may_read) for f in clock.factors]
             if isinstance(clock, Rate):
-                base = self.bind(clock.base, f"{where}: rate", "inputs")
+                base = self.bind(clock.base, f"{where}: rate", "rates")
                 for term in clock.terms:
-                    base = Call("add", (base, self.bind(term, f"{where}: additive term", "inputs")))
+                    base = Call("add", (base, self.bind(term, f"{where}: additive term", "rates")))
                 factors = [base, *factors]
                 kind, memory = "rate", "age"
+                thinning, trend = self.thinning(clock, factors, where), checked_trend(clock.trend, where)
+                factors = [f for f in factors if not self.moving(f)]
             else:
                 kind, law, memory, age = "delay", clock.law, clock.memory, clock.age
                 if law.discrete and age > 0:
@@ -380,6 +484,8 @@ class _Compiler:
             speed, guarded = self.groups(factors, guard)
             checks = [self.sound(g) for g in speed]
             proven = all(good for good, _ in checks) and math.prod(high for _, high in checks) <= MAX_SPEED
+            if thinning is not None:
+                proven, guarded = False, guard != TRUE
         elif isinstance(clock, Calendar):
             kind, time = "calendar", float(clock.time)
             if not (math.isfinite(time) and time >= 0):
@@ -401,12 +507,89 @@ class _Compiler:
             memory=memory,
             age=age,
             branches=tuple(self.branch(action, guard, b, n) for b, n in zip(action.branches, numbers, strict=False)),
+            thinning=thinning,
+            trend=trend,
         )
+
+    # ---- what changes between events
+    def tension_range(self, tension: Tension) -> Range:
+        """Where a tension can be: above its start and its level if no effect can take it lower."""
+        ends = []
+        for what, tree in (("start", tension.start), ("toward", tension.toward)):
+            ends.append(range_of(self.bind(tree, f"{tension.name}: {what}", "only inputs"), self.box))
+        effects = [e for a in self.spec.actions for b in a.branches for e in b.effects if e.variable == tension.name]
+        low = min(end.low for end in ends)
+        for effect in effects:
+            value = range_of(bind(effect.value, self.meanings, self.levels), self.box)
+            least = {"add": 0.0, "at_least": -math.inf}.get(effect.kind, low)
+            if value.undefined or value.low < least:
+                return Range(-math.inf, math.inf)
+        return Range(low, math.inf)
+
+    def tension_row(self, tension: Tension) -> TensionRow:
+        """The programs of a tension."""
+        trees = [
+            self.bind(tree, f"{tension.name}: {what}", "only inputs")
+            for what, tree in (("start", tension.start), ("toward", tension.toward), ("decay", tension.decay))
+        ]
+        decay = range_of(trees[-1], self.box)
+        if decay.undefined or decay.low < 0 or decay.high == 0:
+            raise ModelError(
+                f"{tension.name}: its decay is {decay.low:g} … {decay.high:g} per day; it must be positive, and an "
+                "input that it reads too"
+            )
+        return TensionRow(*(compile_program(tree) for tree in trees))
+
+    def spans(self) -> dict[int, Span]:
+        """Between events a tension stays between its value then and the level it decays towards; time passes."""
+        found: dict[int, Span] = {}
+        for i, tension in enumerate(self.spec.tensions):
+            here: Expression = Column(self.first_tension + i)
+            there = self.bind(tension.toward, f"{tension.name}: toward", "only inputs")
+            if range_of(there, self.box).high <= self.box[self.first_tension + i].low:
+                found[self.first_tension + i] = (there, here)
+            else:
+                found[self.first_tension + i] = (Call("min", (here, there)), Call("max", (here, there)))
+        found[self.time] = (Column(self.time), Number(math.inf))
+        return found
+
+    def thinning(self, clock: Rate, factors: Sequence[Expression], where: str) -> Thinning | None:
+        """What of a rate changes between events, with its bound."""
+        moving = [f for f in factors if self.moving(f)]
+        if not moving:
+            if clock.bound is not None:
+                raise ModelError(f"{where}: a bound, but its rate reads no tension and no time: leave the bound out")
+            return None
+        value = product(moving)
+        if clock.bound is not None:
+            bound = self.bind(clock.bound, f"{where}: bound", "rates")
+        else:
+            try:
+                _, bound = enclosure(value, self.spans(), self.box)
+            except NoBound as error:
+                raise ModelError(
+                    f"{where}: no upper bound is found for its rate: {error}; write it another way"
+                ) from None
+            if endless(bound):
+                raise ModelError(f"{where}: its rate may rise with time without end; give a bound, or a trend instead")
+        reads = columns(value) | columns(bound)
+        return Thinning(
+            compile_program(value),
+            compile_program(bound),
+            frozenset(c for c in reads if c < self.first_input or self.first_tension <= c < self.time),
+        )
+
+    def jump(self, effect: Effect, tension: int, where: str) -> Jump:
+        """An effect on a tension."""
+        if effect.saturate:
+            raise ModelError(f"{where}: {effect.variable!r} is a tension without bounds; it cannot saturate")
+        value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "effects")
+        return Jump(tension, effect.kind, compile_program(value))
 
     def branch(self, action: Action, guard: Expression, branch: Branch, number: int) -> BranchRow:
         where = f"{action.name}: branch {branch.label or number}"
         condition = self.bind(branch.condition, f"{where}: if", "inputs")
-        weight = product([self.bind(w, f"{where}: weight", "inputs") for w in (branch.weight, *branch.factors)])
+        weight = product([self.bind(w, f"{where}: weight", "weights") for w in (branch.weight, *branch.factors)])
         sure = range_of(weight, self.box)
         if self.strict and sure.high < 0 and not sure.undefined:
             raise ModelError(f"{where}: its weight is negative ({sure.high:g} at most); weights must be numbers >= 0")
@@ -416,14 +599,20 @@ class _Compiler:
         moves: list[tuple[int, int]] = []
         effects: list[EffectRow] = []
         amounts: set[int] = set()
-        changed: list[int] = []
+        changed: list[str] = []
+        jumps: list[Jump] = []
+        tensions = [tension.name for tension in self.spec.tensions]
         for effect in branch.effects:
-            index = self.variable(effect.variable, where)
-            if index in changed:
+            if effect.variable in changed:
                 raise ModelError(f"{where}: {effect.variable!r} is changed twice; write one effect for each variable")
-            changed.append(index)
-            value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "all")
-            amounts |= {c for c in columns(value) if c >= self.first_amount}
+            changed.append(effect.variable)
+            if effect.variable in tensions:
+                jumps.append(self.jump(effect, tensions.index(effect.variable), where))
+                amounts |= {c for c in jumps[-1].value.reads if self.part(c) == "amount"}
+                continue
+            index = self.variable(effect.variable, where)
+            value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "effects")
+            amounts |= {c for c in columns(value) if self.part(c) == "amount"}
             delta = self.bounds.plain_move(where, effect, index, value, holds)
             if delta is not None:
                 if delta:
@@ -450,12 +639,14 @@ class _Compiler:
             restarts=tuple(self.action_index(name, where) for name in branch.restarts),
             amounts=tuple(sorted(amounts)),
             changes=tuple(sorted({i for i, _ in moves} | {e.column for e in effects})),
+            jumps=tuple(jumps),
         )
 
     def variable(self, name: str, where: str) -> int:
         known = [v.name for v in self.spec.variables]
         if name not in known:
-            raise ModelError(f"{where}: unknown variable {name!r}{nearest(name, known)}")
+            near = nearest(name, [*known, *(tension.name for tension in self.spec.tensions)])
+            raise ModelError(f"{where}: unknown variable {name!r}{near}")
         return known.index(name)
 
     def action_index(self, name: str, where: str) -> int:
@@ -515,6 +706,8 @@ def compile_model(spec: Spec, *, tables: bool = True, strict: bool = True) -> Mo
         if row.kind != "calendar":
             for group in (*row.speed, *([row.guard] if row.guard else [])):
                 reads[row.actor] |= set(group.state)
+            if row.thinning is not None:
+                reads[row.actor] |= row.thinning.reads
     model = Model(
         name=spec.name,
         spec=spec,
@@ -536,9 +729,23 @@ def compile_model(spec: Spec, *, tables: bool = True, strict: bool = True) -> Mo
         outcomes=_conditions(compiler, spec.outcomes, "outcome"),
         flags=_conditions(compiler, spec.flags, "flag"),
         watched=frozenset(watched),
+        tensions=tuple(t.name for t in spec.tensions),
+        tension_rows=tuple(compiler.tension_row(t) for t in spec.tensions),
     )
     object.__setattr__(model, "digest", _digest(model))
     return model
+
+
+def checked_trend(trend: Trend | None, where: str) -> Trend | None:
+    """The trend, if its numbers can be. Raises ModelError."""
+    if trend is None:
+        return None
+    for what, value in (("shape", trend.shape), ("scale", trend.scale)):
+        if not (math.isfinite(value) and value > 0):
+            raise ModelError(f"{where}: the {what} of its trend is {value:g}; it must be positive")
+    if not (math.isfinite(trend.age) and trend.age >= 0):
+        raise ModelError(f"{where}: its trend starts {-trend.age:g} days after the run; `since` must not lie after it")
+    return trend
 
 
 def _with_restarts(row: Row, place: dict[int, int]) -> Row:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
-#: Purposes: the work of a clock (or the value of an input or amount), and the branch taken when it fires.
+#: Purposes: the work of a clock (or the value of an input or amount), the branch taken when it fires, and whether a
+#: candidate of a thinned rate is accepted.
 REQUIREMENT: Final = 0
 BRANCH: Final = 1
+ACCEPTANCE: Final = 2
 
 #: What the two products of a round and the running key take, shape (2, 1).
 MULTIPLIERS: Final = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)

@@ -80,6 +80,7 @@ class Call:
 
 Expression = Number | Name | Column | Call
 TRUE: Final = Number(1.0)
+ZERO: Final = Number(0.0)
 
 # ---------------------------------------------------------------------------------------------------- operations
 Vector = Callable[..., Floats]

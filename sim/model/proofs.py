@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product as cartesian
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from sim.model.expressions import Expression, Number, columns, compile_program, evaluate
 from sim.model.intervals import Range, range_of
 from sim.model.spec import Effect, EffectKind
+
+Real = TypeVar("Real", int, float)
 
 #: Upper end of an open variable.
 OPEN: Final = 2**62
@@ -106,7 +108,7 @@ class Bounds:
         return f"{name} = {levels[value] if levels else value}"
 
 
-def new_value(kind: EffectKind, old: int, number: int) -> int:
+def new_value(kind: EffectKind, old: Real, number: Real) -> Real:
     """Value after an effect by a constant, before the bounds."""
     if kind == "add":
         return old + number

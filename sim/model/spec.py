@@ -7,13 +7,16 @@ it and turns names into numbers. Times are days after the start of the run, rate
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-from sim.model.expressions import TRUE, Expression
+from sim.model.expressions import TRUE, ZERO, Expression, Name
 from sim.model.laws import Law
 
 Memory = Literal["enabling", "age", "identical"]
 EffectKind = Literal["add", "set", "at_least", "at_most"]
+
+#: The days since the start of the run, in an expression: for rates with a declared ``bound`` alone.
+TIME: Final = Name("days since the start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,48 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Tension:
+    """A real number that events push and time lets go of: x(t + u) = toward + (x(t) - toward) exp(-decay u).
+
+    ``start``, ``toward`` and ``decay`` (per day, positive) read inputs only. Effects may change it; rates, weights and
+    effects may read it, and nothing else may: between events nothing happens because of it.
+    """
+
+    name: str
+    decay: Expression
+    start: Expression = ZERO
+    toward: Expression = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A rate that rises or falls with the time u: times (u / scale)**(shape - 1), which is 1 at u = ``scale`` days.
+
+    u counts from ``age`` days before the start of the run or, where the trend is ``renewed``, from when the guard
+    last began to hold or the action last happened (from ``age`` days before the start for a guard that holds then).
+    A Weibull clock of that shape and scale whose speed the state may change has the rate shape / scale.
+    """
+
+    shape: float
+    scale: float
+    renewed: bool = False
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
-    """A clock with an exponential requirement; speed = (base + terms) x factors, per day."""
+    """A clock with an exponential requirement; speed = (base + terms) x factors x trend, per day.
+
+    What reads a tension or :data:`TIME` is thinned: candidates come at a bound and are accepted in proportion. The
+    bound is found by interval arithmetic; ``bound`` gives it instead where the speed may rise without an event. It
+    bounds the product of (base + terms) and factors, of those that read a tension or the time.
+    """
 
     base: Expression
     terms: tuple[Expression, ...] = ()
     factors: tuple[Expression, ...] = ()
+    trend: Trend | None = None
+    bound: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +120,7 @@ Clock = Rate | Delay | Calendar | Immediate
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change of one variable by an expression of the state before the action, inputs and amounts.
+    """A change of one variable or tension by an expression of the state before the action, inputs and amounts.
 
     An effect that would leave the bounds is an error unless it says ``saturate``.
     """
@@ -133,7 +172,7 @@ class Spec:
     """A model as declared.
 
     ``outcomes`` is ordered: the first condition that holds decides; the last one should always hold. ``terminal``
-    conditions end a replication. Names of variables, milestones, inputs and amounts share one name space.
+    conditions end a replication. Names of variables, milestones, inputs, amounts and tensions share one name space.
     """
 
     name: str
@@ -146,3 +185,4 @@ class Spec:
     outcomes: tuple[Condition, ...] = ()
     flags: tuple[Condition, ...] = ()
     terminal: tuple[Expression, ...] = field(default=())
+    tensions: tuple[Tension, ...] = ()

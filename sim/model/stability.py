@@ -118,7 +118,7 @@ def _adds(kind: str, value: Expression, reach: Reach) -> tuple[float, float]:
     if kind != "add":
         return 0.0, 0.0
     first = reach.bound.state + len(reach.bound.spec.inputs)
-    if isinstance(value, Column) and value.index >= first:
+    if isinstance(value, Column) and first <= value.index < reach.bound.moving:
         mean = _mean(reach.bound.spec.amounts[value.index - first].law)
         return mean, mean
     found = range_of(value, reach.box.ranges)

@@ -27,6 +27,7 @@ from sim.model.bound import Bound, BoundAction, BoundBranch, BoundEffect, at_onc
 from sim.model.expressions import (
     TRUE,
     Call,
+    Expression,
     Number,
     Program,
     columns,
@@ -93,8 +94,11 @@ class Findings:
 
 
 def suspects(reach: Reach) -> list[Suspect]:
-    """What the ranges of a model leave open."""
+    """What the ranges of a model leave open, but for what depends on a tension or the time: a run has to show that."""
     bound, found = reach.bound, []
+
+    def moves(*trees: Expression) -> bool:
+        return any(c >= bound.moving for tree in trees for c in columns(tree))
 
     def whole(column: int) -> bool:
         law = None if column < bound.state else _law_of(bound, column)
@@ -105,22 +109,25 @@ def suspects(reach: Reach) -> list[Suspect]:
         if held is None:
             continue
         speed = range_of(times(action.speed), held.ranges)
-        if speed.undefined or speed.low < 0 or math.isinf(speed.high):
+        if (speed.undefined or speed.low < 0 or math.isinf(speed.high)) and not moves(*action.speed):
             found.append(Suspect("speed", i))
         fires = moving(action, held)
         if fires is None:
             continue
-        none = fires if action.choosing else None  # the states in which no branch can be chosen
+        steady = not moves(*(branch.share for branch in action.branches))
+        none = fires if action.choosing and steady else None  # the states in which no branch can be chosen
         for j, branch in enumerate(action.branches):
             taken = chosen(action, branch, fires)
             if action.choosing:
                 inside = refine(branch.condition, fires)
                 size = None if inside is None else range_of(times(branch.weight), inside.ranges)
-                if size is not None and (size.undefined or size.low < 0 or math.isinf(size.high)):
+                if steady and size is not None and (size.undefined or size.low < 0 or math.isinf(size.high)):
                     found.append(Suspect("weight", i, j))
                 none = None if none is None else refine(Call("eq", (branch.share, Number(0.0))), none)
             for k, effect in enumerate(branch.effects if taken is not None else ()):
                 assert taken is not None
+                if moves(effect.value):
+                    continue
                 new = outcome(effect, taken)
                 low, high = bound.lower[effect.column], bound.upper[effect.column]
                 above = new is not None and new.high > high and high != OPEN
@@ -267,6 +274,10 @@ class _Walk:
         self.points = self.even
         self.median = self.even[0].tolist()
         self.first_amount = bound.state + len(laws)
+        #: Tensions and the time as they are at the start, for the speeds of what may come next.
+        at = dict(enumerate(self.median, bound.state))
+        starts = [compile_program(bound.bind(tension.start)) for tension in spec.tensions]
+        self.moving = [*(evaluate_scalar(start, at) for start in starts), 0.0]
         self.amounts = np.array([q.law.quantile(_AMOUNTS) for q in spec.amounts]).reshape(-1, _AMOUNTS.size).T
         self.milestones = [compile_program(tree) for tree in bound.milestones]
         self.terminal = [compile_program(tree) for tree in bound.terminal]
@@ -344,7 +355,7 @@ class _Walk:
         return [after for _, _, after in self.outcomes(action, state, self.median)]
 
     def values(self, state: State, inputs: Sequence[float]) -> list[float]:
-        return [*map(float, state), *inputs, *(0.0 for _ in self.bound.spec.amounts)]
+        return [*map(float, state), *inputs, *(0.0 for _ in self.bound.spec.amounts), *self.moving]
 
     def looked(self, state: State, inputs: Sequence[float]) -> State:
         """The state with the milestones that it brings."""
@@ -388,7 +399,7 @@ class _Walk:
         for j, branch in enumerate(found.branches):
             if found.choosing and not shares[j] > 0:
                 continue
-            reads = any(c >= self.first_amount for e in branch.effects for c in columns(e.value))
+            reads = any(self.first_amount <= c < self.bound.moving for e in branch.effects for c in columns(e.value))
             for amounts in self.amounts if reads else [np.zeros(len(self.bound.spec.amounts))]:
                 after = self.after(branch, state, inputs, amounts.tolist())
                 if after is not None:
@@ -489,6 +500,8 @@ class _Walk:
                 return np.float64(state[c])
             if c < self.first_amount:
                 return self.points[:, c - self.bound.state]
+            if c >= self.bound.moving:
+                return np.float64(self.moving[c - self.bound.moving])
             return np.float64(0.0 if amounts is None else amounts[c - self.first_amount])
 
         return np.broadcast_to(evaluate(program, column), self.points.shape[:1])
