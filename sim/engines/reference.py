@@ -38,13 +38,12 @@ from sim.model.compiled import (
     BranchRow,
     EffectRow,
     Group,
-    Jump,
     Model,
-    Thinning,
 )
 from sim.model.expressions import evaluate_scalar
 from sim.model.proofs import new_value
 from sim.model.spec import Trend
+from sim.model.thinning import Jump, Thinning
 
 #: Requirements drawn ahead for every clock of a replication: one call of the generator instead of many.
 _AHEAD: Final = 16

@@ -18,17 +18,14 @@ import numpy as np
 
 from sim.model import laws
 from sim.model.arithmetic import Floats
-from sim.model.enclosure import NoBound, Span, enclosure, endless
 from sim.model.expressions import (
     OPERATIONS,
     TRUE,
     Call,
     Column,
     Expression,
-    ExpressionError,
     Number,
     Program,
-    bind,
     columns,
     compile_program,
     evaluate,
@@ -38,22 +35,10 @@ from sim.model.expressions import (
 )
 from sim.model.intervals import Range, range_of
 from sim.model.laws import Law
+from sim.model.names import Names
 from sim.model.proofs import OPEN, Bounds, ModelError
-from sim.model.spec import (
-    TIME,
-    Action,
-    Branch,
-    Calendar,
-    Condition,
-    Delay,
-    Effect,
-    EffectKind,
-    Memory,
-    Rate,
-    Spec,
-    Tension,
-    Trend,
-)
+from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Effect, EffectKind, Memory, Rate, Spec, Trend
+from sim.model.thinning import Jump, TensionRow, Thinning, checked_trend, tension_range, tension_row, thinning
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
 RULES_VERSION: Final = 1
@@ -119,38 +104,6 @@ class EffectRow:
     upper: int
     saturate: bool
     whole: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Jump:
-    """An effect on a tension: new = kind(old, value), for the tension's value at that time."""
-
-    tension: int
-    kind: EffectKind
-    value: Program
-
-
-@dataclass(frozen=True, eq=False)
-class Thinning:
-    """The part of a rate's speed that changes between events, with an upper bound.
-
-    ``bound`` is evaluated at the start, at each candidate of the action, and when a column of ``reads`` (state,
-    tensions) changes at an event, and the number is kept until then; it is the last factor of the speed. A candidate
-    is accepted with chance ``value`` / bound, where ``value`` is computed at its time.
-    """
-
-    value: Program
-    bound: Program
-    reads: frozenset[int]
-
-
-@dataclass(frozen=True, eq=False)
-class TensionRow:
-    """Start, level that it decays towards, and decay per day of a tension: programs over inputs."""
-
-    start: Program
-    toward: Program
-    decay: Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,43 +223,10 @@ class Model:
 
     def program(self, tree: Expression) -> Program:
         """Program of an unbound expression over this model's names (a query, an observable)."""
-        return compile_program(bind(tree, _meanings(self.spec), _levels(self.spec)))
+        return compile_program(Names(self.spec).plain(tree))
 
 
 # ------------------------------------------------------------------------------------------------------ compiling
-def _levels(spec: Spec) -> dict[str, tuple[str, ...]]:
-    return {v.name: v.levels for v in spec.variables if v.levels}
-
-
-def _meanings(spec: Spec) -> dict[str, Expression]:
-    names = [v.name for v in spec.variables] + [m.name for m in spec.milestones]
-    names += [q.name for q in (*spec.inputs, *spec.amounts)] + [t.name for t in spec.tensions]
-    meanings: dict[str, Expression] = {name: Number(value) for name, value in spec.constants}
-    if len(set(names) | set(meanings)) < len(names) + len(meanings):
-        twice = sorted({n for n in names if names.count(n) > 1} | (set(names) & set(meanings)))
-        raise ModelError(f"{spec.name}: the names {', '.join(twice)} are used twice; each name may mean one thing")
-    return {**meanings, **{name: Column(i) for i, name in enumerate([*names, TIME.name])}}
-
-
-Part = Literal["state", "input", "amount", "tension", "time"]
-#: What may be read where: guards and delays, delays' scales, effects, branch weights, rates.
-_ALLOWED: Final[dict[str, tuple[Part, ...]]] = {
-    "state": ("state",),
-    "inputs": ("state", "input"),
-    "only inputs": ("input",),
-    "effects": ("state", "input", "amount", "tension"),
-    "weights": ("state", "input", "tension"),
-    "rates": ("state", "input", "tension", "time"),
-}
-_PARTS: Final[dict[Part, str]] = {
-    "state": "state and milestones",
-    "input": "inputs",
-    "amount": "amounts",
-    "tension": "tensions",
-    "time": "the time",
-}
-
-
 class _Compiler:
     """Working memory of one compilation."""
 
@@ -314,13 +234,9 @@ class _Compiler:
         self.spec = spec
         self.tables = tables
         self.strict = strict
-        self.meanings = _meanings(spec)
-        self.levels = _levels(spec)
-        self.n_variables = len(spec.variables)
-        self.first_input = self.n_variables + len(spec.milestones)
-        self.first_amount = self.first_input + len(spec.inputs)
-        self.first_tension = self.first_amount + len(spec.amounts)
-        self.time = self.first_tension + len(spec.tensions)
+        self.names = Names(spec)
+        self.bind = self.names.bind
+        self.first_input = self.names.first_input
         self.lower = [v.lower for v in spec.variables] + [0] * len(spec.milestones)
         self.upper = [OPEN if v.upper is None else v.upper for v in spec.variables] + [1] * len(spec.milestones)
         self.box = {
@@ -331,38 +247,10 @@ class _Compiler:
             ends = quantity.law.quantile(u)
             self.box[self.first_input + i] = Range(float(ends.min()), float(ends.max()))
         for i, tension in enumerate(spec.tensions):
-            self.box[self.first_tension + i] = self.tension_range(tension)
-        self.box[self.time] = Range(0.0, math.inf)
+            self.box[self.names.first_tension + i] = tension_range(self.names, spec, tension, self.box)
+        self.box[self.names.time] = Range(0.0, math.inf)
         words = tuple((v.name, v.levels) for v in spec.variables) + tuple((m.name, ()) for m in spec.milestones)
         self.bounds = Bounds(tuple(self.lower), tuple(self.upper), self.box, words, strict)
-
-    # ---- names
-    def part(self, column: int) -> Part:
-        """What a column is part of."""
-        if column < self.first_input:
-            return "state"
-        if column < self.first_amount:
-            return "input"
-        if column < self.first_tension:
-            return "amount"
-        return "tension" if column < self.time else "time"
-
-    def moving(self, tree: Expression) -> bool:
-        """Whether a tree changes between events."""
-        return any(c >= self.first_tension for c in columns(tree))
-
-    def bind(self, tree: Expression, where: str, allowed: str) -> Expression:
-        try:
-            bound = bind(tree, self.meanings, self.levels)
-        except ExpressionError as error:
-            raise ModelError(f"{where}: {error}") from None
-        for column in columns(bound):
-            if self.part(column) not in _ALLOWED[allowed]:
-                name = next(n for n in self.meanings if self.meanings[n] == Column(column))
-                parts = [_PARTS[part] for part in _ALLOWED[allowed]]
-                what = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-                raise ModelError(f"{where}: {name!r} may not be read here; only {what} may")
-        return bound
 
     # ---- groups
     def size(self, state: Iterable[int]) -> int:
@@ -451,7 +339,7 @@ class _Compiler:
         scale: Program | None = None
         memory: Memory = "enabling"
         age = time = 0.0
-        thinning: Thinning | None = None
+        thinned: Thinning | None = None
         trend: Trend | None = None
         if isinstance(clock, Rate | Delay):
             may_read = "rates" if isinstance(clock, Rate) else "inputs"
@@ -462,8 +350,9 @@ class _Compiler:
                     base = Call("add", (base, self.bind(term, f"{where}: additive term", "rates")))
                 factors = [base, *factors]
                 kind, memory = "rate", "age"
-                thinning, trend = self.thinning(clock, factors, where), checked_trend(clock.trend, where)
-                factors = [f for f in factors if not self.moving(f)]
+                thinned = thinning(self.names, self.spec, clock, factors, box=self.box, where=where)
+                trend = checked_trend(clock.trend, where)
+                factors = [f for f in factors if not self.names.moving(f)]
             else:
                 kind, law, memory, age = "delay", clock.law, clock.memory, clock.age
                 if law.discrete and age > 0:
@@ -484,7 +373,7 @@ class _Compiler:
             speed, guarded = self.groups(factors, guard)
             checks = [self.sound(g) for g in speed]
             proven = all(good for good, _ in checks) and math.prod(high for _, high in checks) <= MAX_SPEED
-            if thinning is not None:
+            if thinned is not None:
                 proven, guarded = False, guard != TRUE
         elif isinstance(clock, Calendar):
             kind, time = "calendar", float(clock.time)
@@ -507,78 +396,11 @@ class _Compiler:
             memory=memory,
             age=age,
             branches=tuple(self.branch(action, guard, b, n) for b, n in zip(action.branches, numbers, strict=False)),
-            thinning=thinning,
+            thinning=thinned,
             trend=trend,
         )
 
     # ---- what changes between events
-    def tension_range(self, tension: Tension) -> Range:
-        """Where a tension can be: above its start and its level if no effect can take it lower."""
-        ends = []
-        for what, tree in (("start", tension.start), ("toward", tension.toward)):
-            ends.append(range_of(self.bind(tree, f"{tension.name}: {what}", "only inputs"), self.box))
-        effects = [e for a in self.spec.actions for b in a.branches for e in b.effects if e.variable == tension.name]
-        low = min(end.low for end in ends)
-        for effect in effects:
-            value = range_of(bind(effect.value, self.meanings, self.levels), self.box)
-            least = {"add": 0.0, "at_least": -math.inf}.get(effect.kind, low)
-            if value.undefined or value.low < least:
-                return Range(-math.inf, math.inf)
-        return Range(low, math.inf)
-
-    def tension_row(self, tension: Tension) -> TensionRow:
-        """The programs of a tension."""
-        trees = [
-            self.bind(tree, f"{tension.name}: {what}", "only inputs")
-            for what, tree in (("start", tension.start), ("toward", tension.toward), ("decay", tension.decay))
-        ]
-        decay = range_of(trees[-1], self.box)
-        if decay.undefined or decay.low < 0 or decay.high == 0:
-            raise ModelError(
-                f"{tension.name}: its decay is {decay.low:g} … {decay.high:g} per day; it must be positive, and an "
-                "input that it reads too"
-            )
-        return TensionRow(*(compile_program(tree) for tree in trees))
-
-    def spans(self) -> dict[int, Span]:
-        """Between events a tension stays between its value then and the level it decays towards; time passes."""
-        found: dict[int, Span] = {}
-        for i, tension in enumerate(self.spec.tensions):
-            here: Expression = Column(self.first_tension + i)
-            there = self.bind(tension.toward, f"{tension.name}: toward", "only inputs")
-            if range_of(there, self.box).high <= self.box[self.first_tension + i].low:
-                found[self.first_tension + i] = (there, here)
-            else:
-                found[self.first_tension + i] = (Call("min", (here, there)), Call("max", (here, there)))
-        found[self.time] = (Column(self.time), Number(math.inf))
-        return found
-
-    def thinning(self, clock: Rate, factors: Sequence[Expression], where: str) -> Thinning | None:
-        """What of a rate changes between events, with its bound."""
-        moving = [f for f in factors if self.moving(f)]
-        if not moving:
-            if clock.bound is not None:
-                raise ModelError(f"{where}: a bound, but its rate reads no tension and no time: leave the bound out")
-            return None
-        value = product(moving)
-        if clock.bound is not None:
-            bound = self.bind(clock.bound, f"{where}: bound", "rates")
-        else:
-            try:
-                _, bound = enclosure(value, self.spans(), self.box)
-            except NoBound as error:
-                raise ModelError(
-                    f"{where}: no upper bound is found for its rate: {error}; write it another way"
-                ) from None
-            if endless(bound):
-                raise ModelError(f"{where}: its rate may rise with time without end; give a bound, or a trend instead")
-        reads = columns(value) | columns(bound)
-        return Thinning(
-            compile_program(value),
-            compile_program(bound),
-            frozenset(c for c in reads if c < self.first_input or self.first_tension <= c < self.time),
-        )
-
     def jump(self, effect: Effect, tension: int, where: str) -> Jump:
         """An effect on a tension."""
         if effect.saturate:
@@ -608,11 +430,11 @@ class _Compiler:
             changed.append(effect.variable)
             if effect.variable in tensions:
                 jumps.append(self.jump(effect, tensions.index(effect.variable), where))
-                amounts |= {c for c in jumps[-1].value.reads if self.part(c) == "amount"}
+                amounts |= {c for c in jumps[-1].value.reads if self.names.part(c) == "amount"}
                 continue
             index = self.variable(effect.variable, where)
             value = self.bind(effect.value, f"{where}: effect on {effect.variable}", "effects")
-            amounts |= {c for c in columns(value) if self.part(c) == "amount"}
+            amounts |= {c for c in columns(value) if self.names.part(c) == "amount"}
             delta = self.bounds.plain_move(where, effect, index, value, holds)
             if delta is not None:
                 if delta:
@@ -730,22 +552,10 @@ def compile_model(spec: Spec, *, tables: bool = True, strict: bool = True) -> Mo
         flags=_conditions(compiler, spec.flags, "flag"),
         watched=frozenset(watched),
         tensions=tuple(t.name for t in spec.tensions),
-        tension_rows=tuple(compiler.tension_row(t) for t in spec.tensions),
+        tension_rows=tuple(tension_row(compiler.names, t, compiler.box) for t in spec.tensions),
     )
     object.__setattr__(model, "digest", _digest(model))
     return model
-
-
-def checked_trend(trend: Trend | None, where: str) -> Trend | None:
-    """The trend, if its numbers can be. Raises ModelError."""
-    if trend is None:
-        return None
-    for what, value in (("shape", trend.shape), ("scale", trend.scale)):
-        if not (math.isfinite(value) and value > 0):
-            raise ModelError(f"{where}: the {what} of its trend is {value:g}; it must be positive")
-    if not (math.isfinite(trend.age) and trend.age >= 0):
-        raise ModelError(f"{where}: its trend starts {-trend.age:g} days after the run; `since` must not lie after it")
-    return trend
 
 
 def _with_restarts(row: Row, place: dict[int, int]) -> Row:
@@ -783,7 +593,7 @@ def _milestones(compiler: _Compiler) -> tuple[Program, ...]:
     programs = []
     for i, milestone in enumerate(compiler.spec.milestones):
         tree = compiler.bind(milestone.when, f"milestone {milestone.name}", "state")
-        late = [c - compiler.n_variables for c in columns(tree) if c >= compiler.n_variables + i]
+        late = [c - compiler.names.variables for c in columns(tree) if c >= compiler.names.variables + i]
         if late:
             other = compiler.spec.milestones[late[0]].name
             raise ModelError(f"milestone {milestone.name}: reads {other!r}, which is declared later; move it up")

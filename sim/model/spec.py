@@ -46,7 +46,7 @@ class Quantity:
 class Tension:
     """A real number that events push and time lets go of: x(t + u) = toward + (x(t) - toward) exp(-decay u).
 
-    ``start``, ``toward`` and ``decay`` (per day, positive) read inputs only. Effects may change it; rates, weights and
+    ``start``, ``toward`` and ``decay`` (per day, >= 0) read inputs only. Effects may change it; rates, weights and
     effects may read it, and nothing else may: between events nothing happens because of it.
     """
 
