@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from sim.model.expressions import TRUE, Call, Expression, Name, Number, parse
+from sim.model.expressions import TRUE, Call, Expression, Name, Number, bind, names, parse
 from sim.model.laws import Law
 from sim.model.spec import (
+    TIME,
     Action,
     Branch,
     Calendar,
@@ -14,11 +17,14 @@ from sim.model.spec import (
     Condition,
     Delay,
     Effect,
+    EffectKind,
     Immediate,
     Memory,
     Quantity,
     Rate,
     Spec,
+    Tension,
+    Trend,
     Variable,
 )
 
@@ -47,8 +53,11 @@ def clip(low: int, tree: Expression, high: int) -> Expression:
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easier to follow than its parts
-    """A model with every feature now and then: small bounds, speeds of order one, every effect saturating."""
+def specs(draw: st.DrawFn, *, between: bool = False) -> Spec:  # noqa: PLR0915 - easier to follow than its parts
+    """A model with every feature now and then: small bounds, speeds of order one, every effect saturating.
+
+    ``between``: also with what changes between events (tensions, thinned rates, trends, rates in time).
+    """
     n_variables = draw(st.integers(1, 4))
     variables = []
     for i in range(n_variables):
@@ -93,6 +102,38 @@ def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easie
     def guard(names: list[str]) -> Expression:
         return TRUE if draw(st.integers(0, 3)) == 0 else condition(names)
 
+    tensions = draw(tension_lists([q.name for q in inputs])) if between else ()
+    felt = [t.name for t in tensions]
+    pushes = [*felt, *felt]  # twice as often as a variable
+
+    def moving(clock: Rate) -> Rate:
+        """The rate with tensions, a trend, or the time in it, now and then."""
+        for _ in range(draw(st.integers(0, 2)) if felt else 0):
+            tree = parse(draw(st.sampled_from(FELT)).replace("T", draw(st.sampled_from(felt))))
+            where = draw(st.integers(0, 3))
+            if where == 0:
+                clock = replace(clock, base=tree)
+            elif where == 1:
+                clock = replace(clock, terms=(*clock.terms, tree))
+            else:
+                clock = replace(clock, factors=(*clock.factors, tree))
+        if draw(st.integers(0, 3)) == 0:
+            clock = replace(clock, trend=draw(TRENDS))
+        if draw(st.integers(0, 3)) == 0:
+            value, limit = draw(st.sampled_from(TIMED))
+            bound = in_time(limit) if limit else None
+            # A bound is for all that changes between events: one for the time alone does not hold for a tension.
+            if bound is None or not felt_by(clock, felt):
+                clock = replace(clock, factors=(*clock.factors, in_time(value)), bound=bound)
+        return clock
+
+    def push() -> Effect:
+        values: list[Expression] = [Number(x) for x in (-1.0, -0.3, 0.0, 0.5, 1.0)]
+        values += [parse(f"0.5 * min({variable()}, 2)"), parse(f"0.5 * {draw(st.sampled_from(felt))}")]
+        values += [Name(a.name) for a in amounts]
+        kinds: tuple[EffectKind, ...] = ("add", "add", "set", "at_least", "at_most")
+        return Effect(draw(st.sampled_from(felt)), draw(st.sampled_from(kinds)), draw(st.sampled_from(values)))
+
     milestones: list[Condition] = []
     for i in range(draw(st.integers(0, 2))):
         milestones.append(Condition(f"m{i}", condition([*state, *(m.name for m in milestones)])))
@@ -107,6 +148,7 @@ def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easie
         if kind == "rate":
             base: Expression = Number(draw(st.sampled_from([0.3, 1.0, 2.0])))
             clock = Rate(Name(inputs[0].name) if inputs and coin() else base, terms, factors)
+            clock = moving(clock) if between else clock
         elif kind == "delay":
             scale: Expression = Name(inputs[-1].name) if inputs and coin() else Number(1.0)
             memories: tuple[Memory, ...] = ("enabling", "age", "identical")
@@ -133,6 +175,7 @@ def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easie
                             Name(variable()),
                         ]
                         + [Call("floor", (Name(a.name),)) for a in amounts]
+                        + [parse(f"floor(min(2 * abs({name}), 3))") for name in felt]
                     )
                 )
                 effects.append(
@@ -143,8 +186,12 @@ def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easie
                         saturate=True,
                     )
                 )
+            if pushes and draw(st.integers(0, 2)) > 0:
+                effects.append(push())
             restarts = (f"act{draw(st.integers(0, n_actions - 1))}",) if draw(st.integers(0, 4)) == 0 else ()
-            weight = Number(1.0) if j == 0 else Number(draw(st.sampled_from([0.0, 0.5, 2.0])))
+            weight: Expression = Number(1.0) if j == 0 else Number(draw(st.sampled_from([0.0, 0.5, 2.0])))
+            if felt and coin():
+                weight = parse(f"0.1 + min(abs({draw(st.sampled_from(felt))}), 4)")
             wanted = TRUE if j == 0 else guard(conditions)
             branches.append(Branch(tuple(effects), weight, wanted, (factor(),) if j else (), restarts))
         held = guard(conditions)
@@ -159,7 +206,56 @@ def specs(draw: st.DrawFn) -> Spec:  # noqa: PLR0915 - one long drawing is easie
             )
         )
     terminal = (condition(conditions),) if draw(st.integers(0, 5)) == 0 else ()
-    return Spec("random", tuple(variables), tuple(actions), inputs, amounts, (), tuple(milestones), (), (), terminal)
+    found = Spec("random", tuple(variables), tuple(actions), inputs, amounts, (), tuple(milestones), (), (), terminal)
+    return replace(found, tensions=tensions) if tensions else found
+
+
+#: What rates make of a tension T: rising and falling in it, with and without an end, also where it is negative.
+FELT = (
+    "max(T, 0)", "0.2 + min(abs(T), 2)", "exp(0.4 * min(T, 3))", "exp(0 - 0.5 * max(T, 0))", "where(T > 0.5, 1.5, 0.4)",
+    "max(0.1, min(T, 2))", "1 / (1 + abs(T))", "2.5 - min(max(T, 0), 2)", "where(x0 > 0, min(T ** 2, 3), 0.5)",
+    "(T > 0.2) + 0.5 * (T <= 0.2)", "sqrt(max(T, 0))",
+)  # fmt: skip
+#: Factors in the time t with a bound for them, which may fall with the time or move with the state.
+TIMED = (
+    ("exp(0 - 0.5 * t)", None), ("min(t, 3) / 2", "1.5"), ("where(t < 1.5, 0.3, 1.2)", "1.2"),
+    ("1 / (1 + t)", "1.5 / (1 + t)"), ("(1 + x0) / (1 + t)", "(1.25 + min(x0, 3)) * 2 + x0"), ("1 + min(t, 2)", None),
+)  # fmt: skip
+
+
+def in_time(text: str) -> Expression:
+    """An expression in the time t."""
+    tree = parse(text)
+    return bind(tree, {name: TIME if name == "t" else Name(name) for name in names(tree)})
+
+
+def felt_by(clock: Rate, tensions: list[str]) -> bool:
+    """Whether a rate reads a tension."""
+    return any(not names(tree).isdisjoint(tensions) for tree in (clock.base, *clock.terms, *clock.factors))
+
+
+TRENDS = st.builds(
+    Trend,
+    shape=st.sampled_from([0.5, 0.8, 1.0, 1.7, 2.0]),
+    scale=st.sampled_from([0.5, 1.0, 2.5]),
+    renewed=st.booleans(),
+    age=st.sampled_from([0.0, 0.0, 0.4]),
+)
+
+
+@st.composite
+def tension_lists(draw: st.DrawFn, inputs: list[str]) -> tuple[Tension, ...]:
+    """None, one or two tensions, from below or above what they decay towards."""
+
+    def number(values: list[float]) -> Expression:
+        if len(inputs) > 0 and draw(st.booleans()):
+            return Name(draw(st.sampled_from(inputs)))
+        return Number(draw(st.sampled_from(values)))
+
+    return tuple(
+        Tension(f"T{i}", number([0.5, 2.0]), number([0.0, 0.0, 1.5, -1.0]), number([0.0, 0.0, 1.0]))
+        for i in range(draw(st.integers(0, 2)))
+    )
 
 
 def clip_text(name: str) -> str:
@@ -257,3 +353,78 @@ def conflict(rate: float = 0.05) -> Spec:
     return Spec(
         "conflict", variables, actions, inputs, amounts, (), milestones, (), (), (parse("war"), parse("settled"))
     )
+
+
+def rivals() -> Spec:
+    """Two rivals whose hostility decays, with a thinned rate in time, a renewed and a plain trend, and a hidden start.
+
+    Hostility decays to a level above 0 that is uncertain, fear from above and below to 0.
+    """
+    variables = (
+        Variable("x0", 0, 6, 1),
+        Variable("talks", 0, 1, Law("choice", (0.0, 0.5, 1.0, 0.5))),
+        Variable("strikes", 0, None, 0),
+        Variable("peace", 0, 1, 0),
+    )
+    inputs = (Quantity("temper", Law("lognormal", (0.4, 0.4))), Quantity("oblivion", Law("uniform", (0.05, 0.3))))
+    amounts = (Quantity("shock", Law("gamma", (2.0, 0.5))),)
+    tensions = (
+        Tension("hostility", Name("oblivion"), Number(1.5), Name("temper")),
+        Tension("fear", Number(0.2), parse("0 - temper")),
+    )
+
+    def move(name: str, step: float) -> Effect:
+        return Effect(name, "add", Number(step))
+
+    strike = Branch((move("strikes", 1.0), Effect("hostility", "add", Name("shock")), move("fear", -0.5)))
+    climb = Branch((move("x0", 1.0), Effect("fear", "at_least", Number(1.0))), label="climbs")
+    waver = Branch((Effect("fear", "set", parse("0.5 * fear")),), parse("exp(0 - min(fear, 2))"), label="wavers")
+    time = bind(parse("min(t, 60) / 60"), {"t": TIME})
+    actions = (
+        Action("red.strikes", "red", Rate(Number(0.02), (parse("0.04 * hostility"),)), (strike,)),
+        Action(
+            "red.climbs",
+            "red",
+            Rate(Number(0.05), (), (parse("exp(0.3 * min(fear, 3))"),)),
+            (climb, waver),
+            guard=parse("x0 below 6"),
+        ),
+        Action(
+            "blue.talks",
+            "blue",
+            Rate(Number(0.04), trend=Trend(1.8, 20.0, renewed=True)),
+            (Branch((Effect("talks", "set", Number(1.0)), Effect("hostility", "at_most", Number(1.0)))),),
+            guard=parse("talks is 0"),
+        ),
+        Action(
+            "blue.leaves",
+            "blue",
+            Rate(parse("0.05 * hostility")),
+            (Branch((move("talks", -1.0),)),),
+            guard=parse("talks is 1"),
+        ),
+        Action(
+            "blue.calms",
+            "blue",
+            Rate(Number(0.06), trend=Trend(0.7, 10.0, age=5.0)),
+            (Branch((move("x0", -1.0),)),),
+            guard=parse("x0 above 0"),
+        ),
+        Action(
+            "blue.tires",
+            "blue",
+            Rate(Number(0.03), (), (time, parse("1 / (1 + max(fear, 0))")), bound=Number(1.0)),
+            (Branch((Effect("x0", "at_most", parse("floor(3 + 0 * fear)")),)),),
+        ),
+        Action("calendar.summit", "calendar", Calendar(15.0), (Branch((Effect("hostility", "set", Number(0.25)),)),)),
+        Action(
+            "go_between.settles",
+            "go_between",
+            Delay(Law("weibull", (2.0, 25.0)), memory="age"),
+            (Branch((Effect("peace", "set", parse("floor(min(1, 2 / (1 + hostility)))")),), restarts=("blue.calms",)),),
+            guard=parse("talks is 1"),
+        ),
+    )
+    milestones = (Condition("bloodshed", parse("strikes above 0")), Condition("war", parse("x0 is 6 and bloodshed")))
+    ends = (parse("war"), parse("peace"))
+    return Spec("rivals", variables, actions, inputs, amounts, (), milestones, (), (), ends, tensions)

@@ -17,12 +17,18 @@ from typing import Any, Final
 
 import numpy as np
 
+from sim.engines import compiled_arrays as arrays
+from sim.engines import compiled_between as between_events
+from sim.engines import compiled_changes as changes
 from sim.engines import compiled_kernel as kernel
-from sim.engines import compiled_layout, faults, interface, watching
-from sim.engines.compiled_kernel import Output, Scratch
-from sim.engines.compiled_layout import LANES, Layout, lay_out
+from sim.engines import compiled_memory as memory
+from sim.engines import compiled_values as values
+from sim.engines import faults, interface, watching
+from sim.engines.compiled_arrays import Layout
+from sim.engines.compiled_layout import lay_out
+from sim.engines.compiled_memory import Output, Scratch, output_for, scratch_for
 from sim.engines.interface import Log, Plan, Rows, empty_rows
-from sim.model import arithmetic, draws, expressions, laws, scalar
+from sim.model import arithmetic, between, draws, expressions, laws, scalar
 from sim.model import compiled as model_
 from sim.model.compiled import Model
 
@@ -47,8 +53,8 @@ def simulate(model: Model, plan: Plan) -> Rows:
     rows, layout = empty_rows(model, plan), lay_out(model, plan)
     counts = np.zeros(int(layout.watching.first[-1]), dtype=np.int64)
     capacity = _LOGGED + plan.max_events if plan.log else 0
-    output = _output(rows, counts, capacity)
-    scratch = _scratch(model, layout)
+    output = output_for(rows, counts, capacity)
+    scratch = scratch_for(model, layout)
     logs: list[Log] = []
     done = 0
     while done < plan.size:
@@ -67,24 +73,31 @@ def simulate(model: Model, plan: Plan) -> Rows:
 
 
 # ------------------------------------------------------------------------------------------------------- compiling
-#: Plain functions that the kernel calls and Numba is still to hear of. Those in the innermost loops are put in place of
-#: their call.
+#: Plain functions that the kernel calls and Numba is still to hear of. Those that take all arrays, hundreds of numbers
+#: to a call, are put in place of their call; the others take few.
 _TO_INLINE: Final[list[Callable[..., Any]]] = [
     arithmetic.log_of, scalar._round, scalar.pattern, scalar.uniform_of, scalar.mantissa_bits, scalar.exponent_of,
-    scalar.log_of_half, kernel.value_of, kernel.move, watching.bin_of, kernel.retime,
-    kernel.earliest, kernel.due_row, kernel.requirement, kernel.change,
-    kernel.draw_unit, kernel.begin, kernel.choose, kernel.settle, kernel.pass_time, kernel.follow, kernel.finish,
+    scalar.log_of_half, watching.bin_of, values.span, values.value_of, values.program_of, values.requirement,
+    values.uniform_ahead, between_events.draw_tensions, between_events.begin_between, between_events.tension,
+    between_events.feel, between_events.jumped, between_events.push, between_events.mark_stale, between_events.renew,
+    between_events.bound_speeds, between_events.accepted, between_events.set_aside, between_events.follow_trends,
+    between_events.finish_tensions, between_events.observe_tensions, changes.push_all,
+    changes.move, changes.settle, changes.touched, changes.waiting, changes.change, kernel.retime,
+    kernel.finish_speeds, kernel.retime_others, kernel.earliest, kernel.first_due, kernel.due_row, kernel.draw_unit,
+    kernel.begin, kernel.choose, kernel.pass_time, kernel.follow, kernel.finish,
 ]  # fmt: skip
 _TO_CALL: Final[list[Callable[..., Any]]] = [
     arithmetic.divide_scalar, arithmetic.log_scalar, arithmetic.exp_scalar, arithmetic.power_scalar,
+    between.decayed_scalar, between.operational_scalar, between.elapsed_scalar,
     expressions._minimum_scalar, expressions._maximum_scalar, scalar.uniform, scalar.log_normal, scalar.quantile,
     scalar.exceeding, scalar._below, scalar._cubic, scalar._interpolate, scalar._logit, scalar.evaluate,
-    kernel.finish_draws, kernel.block_of_patterns, kernel.run,
+    values.finish_draws, values.block_of_patterns, kernel.run,
 ]  # fmt: skip
 
 #: Where these functions and the constants they name come from.
 _SOURCES: Final = (
-    arithmetic, expressions, draws, laws, scalar, model_, interface, watching, compiled_layout, kernel,
+    arithmetic, between, expressions, draws, laws, scalar, model_, interface, watching, arrays, memory, values,
+    between_events, changes, kernel,
 )  # fmt: skip
 
 
@@ -127,84 +140,7 @@ def _version() -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-# ---------------------------------------------------------------------------------------------------------- memory
-def _output(rows: Rows, counts: Any, capacity: int) -> Output:
-    return Output(
-        status=rows.status,
-        end=rows.end,
-        events=rows.events,
-        saturations=rows.saturations,
-        culprit=rows.culprit,
-        milestones=rows.milestones,
-        start=rows.start,
-        state=rows.state,
-        inputs=rows.inputs,
-        observed=rows.observed,
-        integrals=rows.integrals,
-        occupancy=counts,
-        fired=rows.fired,
-        logged=np.zeros(1, dtype=np.int64),
-        log_position=np.empty(capacity, dtype=np.int64),
-        log_time=np.empty(capacity, dtype=np.float64),
-        log_row=np.empty(capacity, dtype=np.int64),
-        log_branch=np.empty(capacity, dtype=np.int64),
-    )
-
-
-def _scratch(model: Model, layout: Layout) -> Scratch:
-    places, state = layout.clocks.rank.size, model.first_input
-    actors, watching = len(model.actors), layout.watching
-    lanes = max(layout.clocks.drawn, LANES)
-    most_branches = max([len(row.branches) for row in model.rows], default=1)
-    most_effects = max([len(branch.effects) for _, branch in model.branches], default=1)
-
-    def numbers(size: int) -> Any:
-        return np.zeros(size, dtype=np.float64)
-
-    def whole(size: int) -> Any:
-        return np.zeros(size, dtype=np.int64)
-
-    due, pattern, bits = numbers(places), np.zeros(lanes, dtype=np.uint64), whole(lanes)
-    return Scratch(
-        work=np.ones(places),
-        whole=np.ones(places),
-        speed=numbers(places),
-        fresh_speed=numbers(places),
-        due=due,
-        due_bits=due.view(np.int64),
-        counts=whole(places),
-        held=np.zeros(places, dtype=np.bool_),
-        renewed=np.zeros(places, dtype=np.bool_),
-        scale=np.ones(places),
-        ahead=numbers(places * LANES),
-        block=whole(places),
-        anchor=numbers(actors),
-        best=whole(actors),
-        queue=whole(actors),
-        queued=whole(actors),
-        indices=np.zeros(layout.columns.slot_offset.size, dtype=np.uint64),
-        state=whole(state),
-        start=whole(len(model.variables)),
-        values=numbers(model.first_amount + len(model.amounts)),
-        reached=numbers(len(model.milestones)),
-        integral=numbers(watching.integral.size),
-        seen=whole(watching.watched.size),
-        stack=numbers(layout.depth + 1),
-        sums=numbers(most_branches),
-        pending=whole(most_effects),
-        memo=numbers(layout.memos),
-        stamp=whole(layout.memos),
-        pattern=pattern,
-        x=pattern.view(np.float64),
-        bits=bits,
-        half=bits.view(np.float64),
-        power=numbers(lanes),
-        epoch=whole(3),
-        fault=whole(7),
-        faulty=numbers(2),
-    )
-
-
+# ------------------------------------------------------------------------------------------------- logs and faults
 def _taken(output: Output) -> Log:
     """The log so far, which is emptied."""
     size = int(output.logged[0])
@@ -218,16 +154,20 @@ def _taken(output: Output) -> Log:
 
 
 def _fault(model: Model, scratch: Scratch) -> Exception:
-    kind, row, which, *values, position = scratch.fault.tolist()
-    value, last = scratch.faulty.tolist()
+    kind, row, which, *bounds, position = scratch.fault.tolist()
+    value, last, time = scratch.faulty.tolist()
     state = faults.described(model, scratch.state.tolist())
-    if kind == kernel.SPEED:
+    if kind == memory.SPEED:
         return faults.wrong_speed(model, row, position, last, state)
-    if kind == kernel.WEIGHT:
+    if kind == memory.WEIGHT:
         return faults.wrong_weight(model, row, which, value, state)
-    if kind == kernel.WEIGHTS:
+    if kind == memory.WEIGHTS:
         return faults.no_weight(model, row, state)
+    if kind == memory.THINNING:
+        return faults.wrong_thinning(model, row, (value, last), time, state)
+    if kind == memory.NUMBER:
+        return faults.no_number(faults.effect_on(model, model.rows[row].name, which), value, state)
     where, effect = f"{state} (replication {position})", faults.effect_on(model, model.rows[row].name, which)
-    if kind == kernel.WHOLE:
+    if kind == memory.WHOLE:
         return faults.not_whole(effect, value, where)
-    return faults.out_of_bounds(effect, values, where)
+    return faults.out_of_bounds(effect, bounds, where)

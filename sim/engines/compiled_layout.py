@@ -1,207 +1,74 @@
-"""What the model and the plan say, as plain arrays for the compiled engine.
-
-*Places* number the clocks so that those of one actor stand side by side: first all rates (each actor's filled up to
-a multiple of :data:`LANES` with clocks that never run), then delays, immediate actions and calendar actions. Lists of
-varying length stand in one array, with another that says where each begins. Numbers that index arrays in the innermost
-loops have no sign: Numba reads a negative index as counted from the end, and the test for it would keep those loops
-from becoming vector instructions. Changes of an index are added modulo 2**64.
-"""
+"""What the model and the plan say, laid out as the arrays of :mod:`sim.engines.compiled_arrays`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines import units
-from sim.engines.interface import Floats, Integers, Plan
+from sim.engines.compiled_arrays import (
+    CONSTANT,
+    EFFECT,
+    LANES,
+    MEMO,
+    MEMORY,
+    PROGRAM,
+    STATE,
+    TABLE,
+    Between,
+    Branches,
+    Clocks,
+    Columns,
+    Functions,
+    Layout,
+    Watching,
+    lists,
+    spans,
+)  # fmt: skip
+from sim.engines.interface import Floats, Plan
 from sim.engines.layout import layouts, spread
 from sim.engines.watching import concerned
 from sim.model import scalar
 from sim.model.compiled import TABLE_LIMIT, Group, Model, grid
-from sim.model.draws import Words
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
 
-#: Clocks that are re-timed together.
-LANES: Final = 8
 #: Programs up to this many steps are as quick to run as to look up.
 _SHORT: Final = 3
-
-#: How a function gets its value.
-CONSTANT: Final = 0
-STATE: Final = 1
-TABLE: Final = 2
-MEMO: Final = 3
-PROGRAM: Final = 4
-
-MEMORY: Final = {"age": 0, "enabling": 1, "identical": 2}
-EFFECT: Final = {"add": 0, "set": 1, "at_least": 2, "at_most": 3}
+_COMPARISONS: Final = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
-class Functions(NamedTuple):
-    """Functions of state and inputs.
+def compared(program: Program, column: int) -> tuple[float, ...]:
+    """Numbers that a column is compared with, if the program does nothing else with it; else none."""
+    found: list[float] = []
+    code = program.code
+    for i, (name, x) in enumerate(code):
+        if name != "column" or x != column:
+            continue
+        after = [*code[i + 1 : i + 3], ("", 0), ("", 0)]
+        if after[0][0] == "number" and after[1][0] in _COMPARISONS:
+            found.append(after[0][1])
+        elif i and code[i - 1][0] == "number" and after[0][0] in _COMPARISONS:
+            found.append(code[i - 1][1])
+        else:
+            return ()
+    return tuple(found) if all(map(math.isfinite, found)) else ()
 
-    ``kind`` is one of the constants above, ``value`` the number of a constant, ``column`` that of a state; ``start``
-    and ``end`` delimit a program's steps. Tables and memos (kept per unit) are indexed by ``offset`` + the sum of
-    ``stride`` x state over the columns in ``first`` … ``last`` - 1. ``speed``: what is no number >= 0 becomes nan.
+
+def within(low: int, high: int, limits: Sequence[float]) -> tuple[int, int]:
+    """Bounds that are narrow enough, for a whole number in ``low`` … ``high``, to compare it with these ``limits``.
+
+    Taken within them, the number is as far on the same side of each limit as makes a difference. Without limits the
+    bounds stay.
     """
-
-    kind: Integers
-    value: Floats
-    column: Integers
-    start: Integers
-    end: Integers
-    offset: Integers
-    first: Integers
-    last: Integers
-    speed: NDArray[np.bool_]
-    read: Integers
-    stride: Integers
-    tables: Floats
-    code: scalar.Code
-
-
-class Clocks(NamedTuple):
-    """By place, and by actor where each kind of clock begins and ends.
-
-    Rates come before the place ``rated``, delays before ``drawn``, and calendar actions from ``dated`` on.
-
-    ``table`` and ``slot`` give a speed's first factor: entry ``table`` + index ``slot``. The lists hold, by actor,
-    further tabled factors (``products``), those by function, guards to apply, and unproven speeds.
-    """
-
-    rated: int
-    drawn: int
-    dated: int
-    rank: Integers
-    actor: Integers
-    key0: Words
-    key1: Words
-    time: Floats
-    guard: Integers
-    law: Integers
-    scale: Integers
-    age: Floats
-    memory: Integers
-    watched: NDArray[np.bool_]
-    rates: Words
-    delays: Words
-    immediates: Words
-    calendars: Words
-    table: Words
-    slot: Words
-    products: Integers
-    product_place: Integers
-    product_table: Words
-    product_slot: Words
-    factors: Integers
-    factor_place: Integers
-    factor: Integers
-    guards: Integers
-    guarded: Integers
-    unproven: Integers
-    doubtful: Integers
-    place: Integers
-    first_branch: Integers
-    branch_count: Integers
-
-
-class Branches(NamedTuple):
-    """By branch: weight, and lists of what follows from it.
-
-    Two more branches than the model has stand for the start of a history, when everything is looked at, and for a
-    calendar action that lapses, when nothing is.
-    """
-
-    weight: Integers
-    moves: Integers
-    move_column: Integers
-    move: Integers
-    shifts: Integers
-    shift_slot: Words
-    shift: Words
-    touches: Integers
-    touch: Integers
-    effects: Integers
-    effect_column: Integers
-    effect_kind: Integers
-    effect_value: Integers
-    effect_lower: Integers
-    effect_upper: Integers
-    effect_saturates: NDArray[np.bool_]
-    restarts: Integers
-    restart: Integers
-    amounts: Integers
-    amount_column: Integers
-    amount_law: Integers
-    amount_key0: Words
-    amount_key1: Words
-    looks: Integers
-    look: Integers
-    ends: NDArray[np.bool_]
-    follows: Integers
-    follow: Integers
-
-
-class Columns(NamedTuple):
-    """By state column: the indices that hold it and the actors that read it; starts and inputs with their draws."""
-
-    users: Integers
-    user_slot: Integers
-    user_stride: Integers
-    readers: Integers
-    reader: Integers
-    slot_offset: Integers
-    start: Integers
-    start_law: Integers
-    start_key0: Words
-    start_key1: Words
-    input_law: Integers
-    input_key0: Words
-    input_key1: Words
-    milestone: Integers
-    terminal: int
-
-
-class Watching(NamedTuple):
-    """What the plan asks for: functions watched with their bins and where their counts begin; ``days`` of each."""
-
-    until: float
-    max_events: int
-    log: bool
-    inputs: Integers
-    histories: Integers
-    observe: Floats
-    integral: Integers
-    watched: Integers
-    bins: Integers
-    first: Integers
-    days: int
-
-
-class Layout(NamedTuple):
-    """All of it; ``memos`` is the number of entries kept per unit, ``depth`` the size of the stack."""
-
-    functions: Functions
-    laws: scalar.Laws
-    clocks: Clocks
-    branches: Branches
-    columns: Columns
-    watching: Watching
-    memos: int
-    depth: int
-    lanes: int
-
-
-def lists(entries: Iterable[Sequence[int]]) -> tuple[Integers, Integers]:
-    """Lists as one array and where each begins (one entry more than lists)."""
-    found = [list(entry) for entry in entries]
-    starts = np.cumsum([0, *(len(entry) for entry in found)]).astype(np.int64)
-    return starts, np.array([x for entry in found for x in entry], dtype=np.int64)
+    if not limits:
+        return low, high
+    least, most = math.floor(min(limits)) - 1, math.ceil(max(limits)) + 1
+    return min(max(low, least), high), max(min(high, most), low)
 
 
 def lay_out(model: Model, plan: Plan) -> Layout:
@@ -220,7 +87,7 @@ class _Builder:
         self.table_size = 2
         self.memos = 0
         self.programs: list[Program] = []
-        self.functions: list[tuple[int, float, int, int, int, list[tuple[int, int]], bool]] = []
+        self.functions: list[tuple[int, float, int, int, int, list[tuple[int, int, int, int]], bool]] = []
         self.known: dict[tuple[object, ...], int] = {}
         self.laws: list[Law] = []
         self.law_numbers: dict[Law, int] = {}
@@ -253,12 +120,12 @@ class _Builder:
             return self.known[key]
         state = [c for c in program.reads if c < model.first_input]
         constant = program.constant
-        limits = [self.bounds(c) for c in state]
+        limits = [within(*self.bounds(c), compared(program, c)) for c in state]
         size = math.prod(high - low + 1 for low, high in limits)
         table = tables and size <= TABLE_LIMIT and len(program.code) > _SHORT
         stride = [math.prod(high - low + 1 for low, high in limits[i + 1 :]) for i in range(len(state))]
         shift = -sum(low * s for (low, _), s in zip(limits, stride, strict=True))
-        reads = list(zip(state, stride, strict=True))
+        reads = [(c, s, *limit) for c, s, limit in zip(state, stride, limits, strict=True)]
         column = program.reads[0] if len(program.code) == 1 and program.reads else 0
         kind, number, offset, value = PROGRAM, -1, 0, 0.0
         if constant is not None:
@@ -279,6 +146,15 @@ class _Builder:
         self.functions.append((kind, value, column, number, offset, reads if kind in (TABLE, MEMO) else [], speed))
         return self.known[key]
 
+    def steps(self, program: Program) -> int:
+        """Number of the function that runs a program, whatever it is: what changes with the time is in no table."""
+        key = (program.code,)
+        if key not in self.known:
+            self.known[key] = len(self.functions)
+            self.functions.append((PROGRAM, 0.0, 0, len(self.programs), 0, [], False))
+            self.programs.append(program)
+        return self.known[key]
+
     @staticmethod
     def sound(value: float) -> float:
         return value + 0.0 if value >= 0 else math.nan
@@ -291,45 +167,49 @@ class _Builder:
 
     # --------------------------------------------------------------------------------------------------- layout
     def layout(self) -> Layout:
-        clocks, columns, branches, watching = self.clocks(), self.columns(), self.branches(), self.watching()
+        clocks, columns, branches = self.clocks(), self.columns(), self.branches()
+        between, watching = self.between(clocks), self.watching()
         code, ends = scalar.encode(self.programs)
         kinds, values, column, numbers, offsets, reads, speeds = zip(*self.functions, strict=True)
-        starts, flat = lists([x for pair in entry for x in pair] for entry in reads)
+        starts, read = lists([c for c, *_ in entry] for entry in reads)
+        _, strides, lows, highs = np.array([x for entry in reads for x in entry], dtype=np.int64).reshape(-1, 4).T
         number = np.array(numbers, dtype=np.int64)
         functions = Functions(
             kind=np.array(kinds, dtype=np.int64),
             value=np.array(values, dtype=np.float64),
-            column=np.array(column, dtype=np.int64),
-            start=np.where(number >= 0, ends[number], 0),
-            end=np.where(number >= 0, ends[number + 1 if len(self.programs) else number], 0),
+            column=np.array(column, dtype=np.uint64),
+            start=np.where(number >= 0, ends[number], 0).astype(np.uint64),
+            end=np.where(number >= 0, ends[number + 1 if len(self.programs) else number], 0).astype(np.uint64),
             offset=np.array(offsets, dtype=np.int64),
-            first=starts[:-1] // 2,
-            last=starts[1:] // 2,
+            first=starts[:-1].copy(),
+            last=starts[1:].copy(),
             speed=np.array(speeds, dtype=np.bool_),
-            read=flat[0::2].copy(),
-            stride=flat[1::2].copy(),
+            read=read,
+            stride=strides.copy(),
+            low=lows.copy(),
+            high=highs.copy(),
             tables=np.concatenate(self.tables),
             code=code,
         )
         depth = max([scalar.depth(program) for program in self.programs], default=1)
-        return Layout(
-            functions, scalar.pack(self.laws), clocks, branches, columns, watching, max(self.memos, 1), depth, LANES
-        )
+        memos, packed = max(self.memos, 1), scalar.pack(self.laws)
+        return Layout(functions, packed, clocks, branches, columns, between, watching, memos, depth, LANES)
 
     def clocks(self) -> Clocks:
         """Places of the clocks and all that belongs to them."""
         model = self.model
         order: list[int] = []  # row of each place, -1 for one that never runs
-        ranges: dict[str, list[tuple[int, int]]] = {}
+        first: dict[str, list[int]] = {}  # where the clocks of each actor begin, and the end of the last
         actors = range(len(model.actors))
         for kind in ("rate", "delay", "immediate", "calendar"):
-            ranges[kind] = []
+            first[kind] = []
             for actor in actors:
                 mine = [i for i, row in enumerate(model.rows) if row.actor == actor and row.kind == kind]
                 if kind == "rate":
                     mine += [-1] * (-len(mine) % LANES)
-                ranges[kind].append((len(order), len(order) + len(mine)))
+                first[kind].append(len(order))
                 order += mine
+            first[kind].append(len(order))
         self.place_of = {row: place for place, row in enumerate(order) if row >= 0}
         places = len(order)
         self.slots: list[dict[int, int]] = [{}]  # column -> stride of each index; the first one is always 0
@@ -342,7 +222,7 @@ class _Builder:
             if tabled:  # else the first factor is entry 0, which is 1
                 table[place], slot[place] = tabled[0]
         by_actor = [
-            [p for low, high in (ranges["rate"][a], ranges["delay"][a]) for p in range(low, high)] for a in actors
+            [p for kind in ("rate", "delay") for p in range(first[kind][a], first[kind][a + 1])] for a in actors
         ]
         more = [[(p, f) for p in mine for f in parts[p][1]] for mine in by_actor]
         guards = [[p for p in mine if (row := rows[p]) is not None and row.guarded] for mine in by_actor]
@@ -352,14 +232,20 @@ class _Builder:
         factor_starts, factor_places = lists([p for p, _ in mine] for mine in more)
         guard_starts, guarded = lists(guards)
         doubt_starts, doubted = lists(doubtful)
+        begins = [np.array(mine, dtype=np.uint64) for mine in first.values()]
+        begins += [product_starts, factor_starts, guard_starts, doubt_starts]
+        changing = np.zeros(len(model.actors), dtype=np.bool_)
+        changing[[row.actor for row in model.rows if row.thinning is not None or row.trend is not None]] = True
         spare = len(model.rows)
         keys = self.keys.rows[:, [i if i >= 0 else spare for i in order]]
         return Clocks(
-            rated=ranges["delay"][0][0] if places else 0,
-            drawn=ranges["immediate"][0][0] if places else 0,
-            dated=ranges["calendar"][0][0] if places else 0,
+            rated=np.uint64(first["delay"][0]),
+            drawn=np.uint64(first["immediate"][0]),
+            dated=np.uint64(first["calendar"][0]),
+            spans=spans(begins),
+            plain=np.all([np.diff(x) == 0 for x in (*begins[1:4], *begins[5:])], axis=0) & ~changing,
             rank=np.array([i if i >= 0 else spare for i in order], dtype=np.int64),
-            actor=np.array([row.actor if row else -1 for row in rows], dtype=np.int64),
+            actor=np.array([row.actor if row else 0 for row in rows], dtype=np.uint64),
             key0=np.ascontiguousarray(keys[0]),
             key1=np.ascontiguousarray(keys[1]),
             time=np.array([row.time if row else 0.0 for row in rows], dtype=np.float64),
@@ -369,26 +255,18 @@ class _Builder:
             age=np.array([row.age if row else 0.0 for row in rows], dtype=np.float64),
             memory=np.array([MEMORY[row.memory] if row else 0 for row in rows], dtype=np.int64),
             watched=np.array([row is not None and row.watched for row in rows], dtype=np.bool_),
-            rates=_bounds(ranges["rate"]),
-            delays=_bounds(ranges["delay"]),
-            immediates=_bounds(ranges["immediate"]),
-            calendars=_bounds(ranges["calendar"]),
             table=table,
             slot=slot,
-            products=product_starts,
             product_place=product_places,
             product_table=np.array([entry for mine in products for _, entry, _ in mine], dtype=np.uint64),
             product_slot=np.array([index for mine in products for _, _, index in mine], dtype=np.uint64),
-            factors=factor_starts,
             factor_place=factor_places,
-            factor=np.array([f for mine in more for _, f in mine], dtype=np.int64),
-            guards=guard_starts,
+            factor=np.array([f for mine in more for _, f in mine], dtype=np.uint64),
             guarded=guarded,
-            unproven=doubt_starts,
             doubtful=doubted,
-            place=np.array([self.place_of[i] for i in range(len(model.rows))], dtype=np.int64),
-            first_branch=np.array([row.branches[0].number if row else -1 for row in rows], dtype=np.int64),
-            branch_count=np.array([len(row.branches) if row else 0 for row in rows], dtype=np.int64),
+            place=np.array([self.place_of[i] for i in range(len(model.rows))], dtype=np.uint64),
+            first_branch=np.array([row.branches[0].number if row else 0 for row in rows], dtype=np.uint64),
+            branch_count=np.array([len(row.branches) if row else 0 for row in rows], dtype=np.uint64),
         )
 
     def tabled_factors(self) -> dict[int, tuple[list[tuple[int, int]], list[int]]]:
@@ -467,51 +345,108 @@ class _Builder:
         amount_keys = np.concatenate(
             [np.zeros((2, 0), dtype=np.uint64), *(self.keys.amounts[p] for p in pairs)], axis=1
         )
-        move_starts, move_columns = lists([c for c, _ in branch.moves] for branch in found)
-        shift_starts, shift_slots = lists([slot for slot, _ in mine] for mine in shifts)
-        touch_starts, touch = lists(touches)
-        effect_starts, effect_columns = lists([e.column for e in branch.effects] for branch in found)
+        none: list[list[int]] = [[], [], []]  # of a candidate turned down, the start, and what lapses
+        move_starts, move_columns = lists([*([c for c, _ in branch.moves] for branch in found), *none])
+        shift_starts, shift_slots = lists([*([slot for slot, _ in mine] for mine in shifts), *none])
+        touch_starts, touch = lists([*touches, *none])
+        effect_starts, effect_columns = lists([*([e.column for e in branch.effects] for branch in found), *none])
         clocks = ("rate", "delay")
         restarts = [
             [t for t in branch.restarts if t != row and model.rows[t].kind in clocks]
             for row, branch in zip(rows, found, strict=True)
         ]
-        restart_starts, restart = lists([*([self.place_of[t] for t in mine] for mine in restarts), [], []])
-        amount_starts, amount_columns = lists(branch.amounts for branch in found)
+        restart_starts, restart = lists([*([self.place_of[t] for t in mine] for mine in restarts), *none])
+        amount_starts, amount_columns = lists([*(branch.amounts for branch in found), *none])
         look_starts, look = lists(_by_branch(looks, len(found)))
         follow_starts, follow = lists(_by_branch(follows, len(found)))
+        begins = [move_starts, shift_starts, touch_starts, effect_starts]
+        begins += [restart_starts, amount_starts, look_starts, follow_starts]
         assert all(c < variables for branch in found for c in branch.changes)
         return Branches(
-            weight=np.array([self.function(branch.weight) for branch in found], dtype=np.int64),
-            moves=move_starts,
+            weight=np.array([self.function(branch.weight) for branch in found], dtype=np.uint64),
+            spans=spans(begins),
             move_column=move_columns,
             move=np.array([delta for branch in found for _, delta in branch.moves], dtype=np.int64),
-            shifts=shift_starts,
-            shift_slot=shift_slots.astype(np.uint64),
+            shift_slot=shift_slots,
             shift=np.array([by for mine in shifts for _, by in mine], dtype=np.int64).view(np.uint64),
-            touches=touch_starts,
             touch=touch,
-            effects=effect_starts,
             effect_column=effect_columns,
             effect_kind=np.array([EFFECT[e.kind] for e in effects], dtype=np.int64),
-            effect_value=np.array([self.function(e.value) for e in effects], dtype=np.int64),
+            effect_value=np.array([self.function(e.value) for e in effects], dtype=np.uint64),
             effect_lower=np.array([e.lower for e in effects], dtype=np.int64),
             effect_upper=np.array([e.upper for e in effects], dtype=np.int64),
             effect_saturates=np.array([e.saturate for e in effects], dtype=np.bool_),
-            restarts=restart_starts,
             restart=restart,
-            amounts=amount_starts,
             amount_column=amount_columns,
             amount_law=np.array(
                 [self.law(model.amount_laws[a - model.first_amount]) for _, a in pairs], dtype=np.int64
             ),
             amount_key0=np.ascontiguousarray(amount_keys[0]),
             amount_key1=np.ascontiguousarray(amount_keys[1]),
-            looks=look_starts,
             look=look,
-            ends=np.append(ends[:-1], [model.terminal is not None, False]),
-            follows=follow_starts,
+            ends=np.append(ends, [model.terminal is not None, False]),  # the last of `ends` stands for nothing
             follow=follow,
+        )
+
+    def between(self, clocks: Clocks) -> Between:
+        """Tensions, thinned rates and trends."""
+        model, actors = self.model, range(len(self.model.actors))
+        rows = [model.rows[i] if i < len(model.rows) else None for i in clocks.rank]
+        thinnings = [(p, row.thinning) for p, row in enumerate(rows) if row and row.thinning is not None]
+        thinned = np.full(len(rows), -1, dtype=np.int64)
+        thinned[[p for p, _ in thinnings]] = range(len(thinnings))
+        bounds = [self.steps(t.bound) for _, t in thinnings]
+        kinds = list(dict.fromkeys(bounds))
+        trends = [(p, row.trend, row.renewed) for p, row in enumerate(rows) if row and row.trend is not None]
+        columns = [*range(model.first_input), *range(model.first_tension, model.time_column)]
+        by_column = {c: [i for i, (_, t) in enumerate(thinnings) if c in t.reads] for c in columns}
+        by_branch = [sorted({i for c, _ in branch.moves for i in by_column[c]}) for _, branch in model.branches]
+        jumps = [jump for _, branch in model.branches for jump in branch.jumps]
+        felt = {
+            row
+            for row, branch in model.branches
+            for program in (branch.weight, *(e.value for e in branch.effects))
+            if branch.jumps or any(c >= model.first_tension for c in program.reads)
+        }
+        by_actor = [[p for p, _ in thinnings if clocks.actor[p] == a] for a in actors]
+        trends_by_actor = [[p for p, *_ in trends if clocks.actor[p] == a] for a in actors]
+        readers = [[a for a, reads in enumerate(model.reads) if c in reads] for c in columns[model.first_input :]]
+        reader_first, reader = lists(readers)
+        thinned_first, place = lists(by_actor)
+        touched_first, touched = lists(by_column.values())
+        renewed_first, renewed = lists(by_branch)
+        jump_first, jump_tension = lists([jump.tension for jump in branch.jumps] for _, branch in model.branches)
+        trend_first, trend_place = lists(trends_by_actor)
+        return Between(
+            some=bool(model.tensions or thinnings or trends),
+            first=np.uint64(model.first_tension),
+            start=np.array([self.steps(t.start) for t in model.tension_rows], dtype=np.uint64),
+            toward=np.array([self.steps(t.toward) for t in model.tension_rows], dtype=np.uint64),
+            decay=np.array([self.steps(t.decay) for t in model.tension_rows], dtype=np.uint64),
+            reader_first=reader_first,
+            reader=reader,
+            thinned=thinned,
+            feels=np.array([i in felt for i in clocks.rank], dtype=np.bool_) | (thinned >= 0),
+            thinned_first=thinned_first,
+            place=place,
+            value=np.array([self.steps(t.value) for _, t in thinnings], dtype=np.uint64),
+            bound=np.array([kinds.index(b) for b in bounds], dtype=np.uint64),
+            bounds=np.array(kinds, dtype=np.uint64),
+            touched_first=touched_first,
+            touched=touched,
+            renewed_first=renewed_first,
+            renewed=renewed,
+            jump_first=jump_first,
+            jump_tension=jump_tension,
+            jump_kind=np.array([EFFECT[jump.kind] for jump in jumps], dtype=np.int64),
+            jump_value=np.array([self.steps(jump.value) for jump in jumps], dtype=np.uint64),
+            trend_first=trend_first,
+            trend_place=trend_place,
+            trend_shape=np.array([trend.shape for _, trend, _ in trends], dtype=np.float64),
+            trend_scale=np.array([trend.scale for _, trend, _ in trends], dtype=np.float64),
+            trend_age=np.array([trend.age for _, trend, _ in trends], dtype=np.float64),
+            trend_renewed=np.array([trend.renewed for _, trend, _ in trends], dtype=np.bool_),
+            trend_follows=np.array([follows for *_, follows in trends], dtype=np.bool_),
         )
 
     def watching(self) -> Watching:
@@ -534,11 +469,6 @@ class _Builder:
 
 
 def _by_branch(concerns: Sequence[NDArray[np.bool_]], branches: int) -> list[list[int]]:
-    """For each branch what it concerns; all for the start, none for what lapses."""
+    """For each branch what it concerns; nothing for a candidate turned down, all for the start, nothing for a lapse."""
     found = [[i for i, flags in enumerate(concerns) if flags[branch]] for branch in range(branches)]
-    return [*found, list(range(len(concerns))), []]
-
-
-def _bounds(ranges: Sequence[tuple[int, int]]) -> Words:
-    """First and end of each range, side by side."""
-    return np.array(ranges, dtype=np.uint64).ravel()
+    return [*found, [], list(range(len(concerns))), []]

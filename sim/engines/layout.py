@@ -12,18 +12,24 @@ from numpy.typing import NDArray
 
 from sim.engines.interface import Floats, Integers, Plan
 from sim.engines.watching import concerned
-from sim.model.compiled import EffectRow, Group, Model
+from sim.model.compiled import EffectRow, Group, Model, Row
 
 #: Tables of small groups may be spread to this many entries to share an index.
 _LAYOUT_LIMIT: Final = 1_024
 
 
 class Tables:
-    """What the model says, laid out for gathers; the last column (and row) stands for "nothing happens"."""
+    """What the model says, laid out for gathers; after the branches comes "nothing happens" (as does a last row)."""
 
     def __init__(self, model: Model, plan: Plan, slots: int) -> None:  # noqa: PLR0915 - a list of tables
-        self.follows = [concerned(model, watched.program.reads) for watched in plan.watched]
         rows, branches = model.rows, [b for _, b in model.branches]
+        # Thinned rates. What makes their bounds anew is watched as what an actor reads is, in rows after the actors'.
+        self.thinned = [i for i, row in enumerate(rows) if row.thinning is not None]
+        self.watchers = list(dict.fromkeys(row.thinning.reads for row in rows if row.thinning is not None))
+        # Branch numbers: those of the model, one for nothing, and one for a candidate turned down of each thinned rate.
+        self.nothing = len(branches)
+        self.count = count = len(branches) + 1 + len(self.thinned)
+        self.follows = [self.concerned(model, watched.program.reads) for watched in plan.watched]
         self.n_calendar = sum(row.kind == "calendar" for row in rows)
         self.n_immediate = sum(row.kind == "immediate" for row in rows)
         self.first_clock = self.n_calendar + self.n_immediate
@@ -51,22 +57,22 @@ class Tables:
         self.n_matrix = self.first_index + len(self.strides)
         groups = [g for row in rows for g in (*row.speed, *([row.guard] if row.guard else []))]
         self.unit_groups = [g for g in groups if g.per_unit and g.size]
-        count = len(branches) + 1
-        self.nothing = len(branches)
         self.moves = np.zeros((self.n_matrix, count), dtype=np.int64)
-        self.touches = np.zeros((len(model.actors), count), dtype=np.bool_)
+        self.touches = np.zeros((len(model.actors) + len(self.watchers), count), dtype=np.bool_)
         # Effects by constants, tabulated by column; the others are computed branch by branch.
         self.settled: dict[int, Settled] = {}
         self.general: dict[int, list[EffectRow]] = {}
         # Branches after which each milestone, and the terminal conditions, are looked at.
-        self.milestones = [concerned(model, program.reads) for program in model.milestone_programs]
-        self.ends = concerned(model, model.terminal.reads if model.terminal else ())
+        self.milestones = [self.concerned(model, program.reads) for program in model.milestone_programs]
+        self.ends = self.concerned(model, model.terminal.reads if model.terminal else ())
         self.restarts = np.zeros(count, dtype=np.bool_)
         self.users: dict[int, list[tuple[int, int]]] = {
             c: [(self.first_index + i, s[c]) for i, s in enumerate(self.strides) if c in s]
             for c in range(self.first_index)
         }
-        self.readers = {c: [a for a, reads in enumerate(model.reads) if c in reads] for c in range(self.first_index)}
+        changing = (*range(self.first_index), *range(model.first_tension, model.time_column))
+        everybody = [*model.reads, *self.watchers]
+        self.readers = {c: [a for a, reads in enumerate(everybody) if c in reads] for c in changing}
         for i, branch in model.branches:
             self.touches[rows[i].actor, branch.number] = True
             for column, delta in branch.moves:
@@ -80,6 +86,8 @@ class Tables:
             if general:
                 self.general[branch.number] = general
             self.restarts[branch.number] = bool(branch.restarts)
+        for i, number in enumerate(self.thinned):
+            self.touches[rows[number].actor, self.nothing + 1 + i] = True
         self.first_branch = np.array([row.branches[0].number for row in rows] + [self.nothing], dtype=np.intp)
         self.choices = np.array([len(row.branches) > 1 for row in rows] + [False])
         # Runs of neighbouring clocks of one actor: (actor, rows).
@@ -93,6 +101,25 @@ class Tables:
         small = len(rows) < np.iinfo(np.uint8).max
         self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
         self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
+        self.carried = [self.carries_guard(row) for row in rows]
+
+    def concerned(self, model: Model, reads: Iterable[int]) -> NDArray[np.bool_]:
+        """Branches after which what reads these columns has to be looked at; none of those that do nothing."""
+        found = np.zeros(self.count, dtype=np.bool_)
+        found[: self.nothing + 1] = concerned(model, reads)
+        return found
+
+    def carries_guard(self, row: Row) -> bool:
+        """Whether the first table of a speed is 0 wherever the guard fails, so that finite factors leave it 0."""
+        if row.guard is None or not row.speed:
+            return row.guard is None
+        first, guard = row.speed[0], row.guard
+        if first.table is None or guard.table is None or not set(guard.state) <= set(first.state):
+            return False
+        values, place = first.grid(), np.zeros(first.size, dtype=np.int64)
+        for column, low, stride in zip(guard.state, guard.lower, guard.stride, strict=True):
+            place += (values[column].astype(np.int64) - low) * stride
+        return bool((first.table[guard.table[place] == 0] == 0).all())
 
     def settle(self, effect: EffectRow, branch: int, count: int) -> bool:
         """Tabulate an effect whose result is certain to stay within bounds or saturates; False if it is not one."""

@@ -34,10 +34,12 @@ from sim.engines.interface import (
     empty_rows,
 )
 from sim.engines.layout import Tables
+from sim.engines.lockstep_ahead import Ahead
+from sim.engines.lockstep_between import Between, needed
 from sim.engines.watching import places
 from sim.model import draws
 from sim.model.arithmetic import log
-from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Group, Model, Row
+from sim.model.compiled import LEAST_WORK, MAX_INSTANT, MAX_SPEED, EffectRow, Group, Model
 from sim.model.expressions import Program, Steps, follow_steps, steps_of
 
 #: Slots: enough to spread the cost of a NumPy call, few enough that the matrices stay in the cache.
@@ -46,7 +48,6 @@ SLOTS: Final = 8_192
 SLOTS_FOR_CHOICES: Final = 12_288
 #: Refill once this share of the slots has finished.
 REFILL: Final = 1 / 16
-_AHEAD: Final = 4_096
 #: Arrays of the run whose last axis is not the slots.
 _NOT_BY_SLOT: Final = ("observe", "lane", "happened")
 
@@ -78,8 +79,7 @@ class _Lockstep:
         self.ready: dict[int, Steps] = {}
         self.first_input = model.first_input
         self.observe = np.array([*plan.observe, np.inf])
-        self.next_unit = 0
-        self.block_start = self.block_end = 0
+        self.ahead = Ahead(model, self.keys, plan, slots)
         self.allocate(slots)
 
     def allocate(self, slots: int) -> None:
@@ -92,7 +92,9 @@ class _Lockstep:
         self.history = np.zeros(slots, dtype=np.uint64)
         # State, milestone flags and table indices: every row moves by constants most of the time.
         self.matrix = np.zeros((tables.n_matrix, slots), dtype=np.int64)
-        self.inputs = np.zeros((len(model.inputs), slots))
+        # Where something changes between events, the tensions and the time stand where programs look for them.
+        between = needed(model)
+        self.inputs = np.zeros((model.time_column + 1 - model.first_input if between else len(model.inputs), slots))
         self.scale = {i: np.zeros(slots) for i, row in enumerate(model.rows) if row.scale is not None}
         self.unit_tables = {id(g): np.zeros((g.size, slots)) for g in tables.unit_groups}
         self.work = np.ones((tables.n_clocks + 1, slots))
@@ -118,6 +120,7 @@ class _Lockstep:
         self.next_observation = np.zeros(slots, dtype=np.intp)
         self.integral = np.zeros((len(self.plan.integrals), slots))
         self.seen = np.zeros((len(self.plan.watched), slots), dtype=np.int64)
+        self.between = Between(self, slots) if between else None
 
     # ------------------------------------------------------------------------------------------------- columns
     def column(self, lanes: Lanes | None = None, amounts: dict[int, Floats] | None = None) -> Columns:
@@ -148,7 +151,7 @@ class _Lockstep:
 
     # ---------------------------------------------------------------------------------------------------- main
     def run(self) -> Rows:
-        while self.next_unit < self.plan.size or self.live.any():
+        while self.ahead.left or self.live.any():
             idle = self.width - int(np.count_nonzero(self.live))
             if idle >= self.width * REFILL or idle == self.width:
                 self.refill()
@@ -173,26 +176,20 @@ class _Lockstep:
     def refill(self) -> None:
         """Give finished slots their next replications; once there are none left, shrink to the slots still live."""
         lanes = (~self.live).nonzero()[0]
-        left = self.plan.size - self.next_unit
-        if left == 0:
+        if self.ahead.left == 0:
             if np.count_nonzero(self.live) <= self.width // 2 and self.live.any():
                 self.shrink(self.live.nonzero()[0])
             return
-        lanes = lanes[:left]
-        if self.next_unit + lanes.size > self.block_end:
-            self.prepare()
-        offset = self.next_unit - self.block_start
-        block = slice(offset, offset + lanes.size)
-        model, tables, plan = self.model, self.tables, self.plan
-        positions = np.arange(self.next_unit, self.next_unit + lanes.size)
-        self.next_unit += lanes.size
+        lanes = lanes[: self.ahead.left]
+        new = self.ahead.take(lanes.size)
+        model, tables, positions = self.model, self.tables, new.positions
         self.position[lanes] = positions
-        self.history[lanes] = plan.histories[positions].astype(np.uint64)
-        self.inputs[:, lanes] = self.block_inputs[:, block]
-        self.rows.inputs[:, positions] = self.block_inputs[:, block]
-        self.matrix[: len(model.variables), lanes] = self.block_starts[:, block]
+        self.history[lanes] = self.plan.histories[positions].astype(np.uint64)
+        self.inputs[: len(model.inputs), lanes] = new.inputs
+        self.rows.inputs[:, positions] = new.inputs
+        self.matrix[: len(model.variables), lanes] = new.starts
         self.matrix[len(model.variables) : tables.first_index, lanes] = 0
-        self.rows.start[:, positions] = self.block_starts[:, block]
+        self.rows.start[:, positions] = new.starts
         for i, (offset_of, strides) in enumerate(zip(tables.offsets, tables.strides, strict=True)):
             value = np.full(lanes.size, offset_of)
             for column, stride in strides.items():
@@ -201,10 +198,10 @@ class _Lockstep:
         for index in tables.flat:
             self.matrix[index, lanes] += lanes
         for i, scale in self.scale.items():
-            scale[lanes] = self.block_scales[i][block]
+            scale[lanes] = new.scales[i]
         for group in tables.unit_groups:
             self.unit_tables[id(group)][:, lanes] = units.unit_table(model, group, self.inputs[:, lanes])
-        self.work[: tables.n_clocks, lanes] = self.block_work[tables.first_clock :, block]
+        self.work[: tables.n_clocks, lanes] = new.work[tables.first_clock :]
         for i, whole in self.whole.items():
             # The age of a clock that runs already was worked off once; starting again, it is all to be done.
             whole[lanes] = self.work[i, lanes] + model.rows[tables.first_clock + i].age
@@ -222,28 +219,25 @@ class _Lockstep:
         self.reached[:, lanes] = np.inf
         self.integral[:, lanes] = 0.0
         self.live[lanes] = True
+        if self.between:
+            self.between.begin(lanes)
         self.look_first(lanes)
-
-    def prepare(self) -> None:
-        """Draw inputs, starts and first requirements of a block of replications ahead of their use."""
-        self.block_start = self.next_unit
-        self.block_end = min(self.block_start + max(_AHEAD, self.width), self.plan.size)
-        numbers = slice(self.block_start, self.block_end)
-        self.block_inputs = units.draw_inputs(self.model, self.keys, self.plan.inputs[numbers])
-        self.block_starts = units.draw_starts(self.model, self.keys, self.plan.inputs[numbers])
-        self.block_scales = units.scales(self.model, self.block_inputs)
-        self.block_work = units.first_work(self.model, self.keys, self.plan.histories[numbers], self.block_scales)
+        if self.between:
+            self.between.first_bounds(lanes)
 
     def shrink(self, keep: Lanes) -> None:
         """Keep only some slots, so that the last long histories do not drag thousands of idle ones along."""
         width = keep.size
         entries = {index: ((self.matrix[index] - self.lane) // self.width)[keep] for index in self.tables.flat}
         for name, value in list(vars(self).items()):
-            if isinstance(value, np.ndarray) and name not in _NOT_BY_SLOT and not name.startswith("block"):
+            if isinstance(value, np.ndarray) and name not in _NOT_BY_SLOT:
                 setattr(self, name, np.ascontiguousarray(value[..., keep]))
             elif name in ("scale", "unit_tables", "whole", "held"):
                 setattr(self, name, {k: np.ascontiguousarray(v[..., keep]) for k, v in value.items()})
-        self.tables = Tables(self.model, self.plan, width)
+        if self.between:
+            self.between.keep(keep)
+        if entries:
+            self.tables = Tables(self.model, self.plan, width)
         self.width, self.lane = width, np.arange(width, dtype=np.intp)
         for index, entry in entries.items():
             self.matrix[index] = entry * width + self.lane
@@ -253,8 +247,9 @@ class _Lockstep:
         """New speeds and due times in every slot. An actor that was not touched gets the bits it had."""
         model, tables = self.model, self.tables
         speed, old = self.next_speed, self.speed
+        self.infinite = False
         for i in range(tables.n_clocks):
-            self.row_speed(model.rows[tables.first_clock + i], speed[i])
+            self.row_speed(tables.first_clock + i, speed[i])
         for i in tables.delays:
             self.lose_guard(i, old[i], speed[i])
         due = self.due[tables.first_clock : -1]
@@ -265,13 +260,16 @@ class _Lockstep:
         for i, before in kept.items():
             # A delay whose speed did not change keeps its due time to the bit.
             np.copyto(due[i], before, where=before == before)  # noqa: PLR0124 - nan marks "changed"
+        if self.between:
+            self.between.trend_due(speed, old, due)
         for i in range(tables.n_calendar, tables.first_clock):
             row = model.rows[i]
             holds = self.group(row.guard) if row.guard else 1.0
             self.due[i] = np.where(np.asarray(holds) != 0, self.anchor[row.actor], np.inf)
         self.speed, self.next_speed = speed, old
 
-    def row_speed(self, row: Row, out: Floats) -> None:
+    def row_speed(self, number: int, out: Floats) -> None:
+        row = self.model.rows[number]
         first = row.speed[0]
         if first.table is not None and first.state:
             index = self.matrix[self.tables.indices[id(first)]]
@@ -280,11 +278,16 @@ class _Lockstep:
             out[:] = self.group(first)
         for group in row.speed[1:]:
             out *= self.group(group)
-        if row.guarded:
+        if row.thinning is not None and self.between:
+            out *= self.between.bound[self.between.shape.place_of[number]]
+        # Where all is finite, a first table that is 0 there has applied the guard.
+        regular = not row.proven and bool(out.max() <= MAX_SPEED)
+        if row.guarded and not (regular and self.tables.carried[number]):
             assert row.guard is not None
             out[np.asarray(self.group(row.guard)) == 0] = 0.0
-        if not row.proven:
+        if not (row.proven or regular):
             out[out > MAX_SPEED] = np.inf
+            self.infinite = True
 
     def lose_guard(self, clock: int, before: Floats, after: Floats) -> None:
         """What a delay forgets when its guard stops holding."""
@@ -323,12 +326,8 @@ class _Lockstep:
         if np.isnan(time).any():
             self.refuse_speed((np.isnan(time) & self.live).nonzero()[0])
         alive = self.live & (time <= plan.until) & (time < np.inf)
-        np.equal(
-            self.due,
-            time,
-            out=self.at_due.view(np.bool_) if self.at_due.itemsize == 1 else self.at_due,
-            casting="unsafe",
-        )
+        same = self.at_due.view(np.bool_) if self.at_due.itemsize == 1 else self.at_due
+        np.equal(self.due, time, out=same, casting="unsafe")
         np.multiply(self.at_due, tables.codes, out=self.at_due)
         code = self.at_due.max(axis=0)
         fired = np.where(alive, len(model.rows) - code.astype(np.intp), len(model.rows))
@@ -339,13 +338,15 @@ class _Lockstep:
             self.lapse(fired, alive, time)
         branch = tables.first_branch.take(fired)
         self.stop_runaways(fired, branch, time)
+        if self.between:
+            self.between.accept(fired, branch, time)
         if tables.choices.any():
             self.choose(fired, branch)
-        acted = branch != tables.nothing
+        acted = branch < tables.nothing
         self.events += acted
-        self.happened = np.bincount(branch, minlength=tables.nothing + 1)
-        self.happened[-1] = 0
-        self.rows.fired[:] += self.happened[:-1]
+        self.happened = np.bincount(branch, minlength=tables.count)
+        self.happened[tables.nothing :] = 0
+        self.rows.fired[:] += self.happened[: tables.nothing]
         if plan.log:
             seen = acted.nonzero()[0]
             self.log_parts.append((self.position[seen], time[seen], fired[seen], branch[seen]))
@@ -386,8 +387,9 @@ class _Lockstep:
         tables = self.tables
         acting = branch != tables.nothing
         self.instant = np.where(acting, np.where(time == self.last, self.instant + 1, 1), self.instant)
-        gone = (self.instant > MAX_INSTANT) | (self.events >= self.plan.max_events)
-        for i in tables.unproven:
+        tried = self.events + self.between.rejected if self.between else self.events
+        gone = (self.instant > MAX_INSTANT) | (tried >= self.plan.max_events)
+        for i in tables.unproven if self.infinite else ():
             gone |= np.isinf(self.speed[i]) & (fired == tables.first_clock + i)
         gone &= acting
         if gone.any():
@@ -400,7 +402,7 @@ class _Lockstep:
 
     def choose(self, fired: Integers, branch: Integers) -> None:
         """Branches taken, into ``branch``, where what fired has several: all uniforms are drawn together."""
-        lanes = (self.tables.choices.take(fired) & (branch != self.tables.nothing)).nonzero()[0]
+        lanes = (self.tables.choices.take(fired) & (branch < self.tables.nothing)).nonzero()[0]
         if lanes.size == 0:
             return
         rows = fired.take(lanes)
@@ -436,27 +438,36 @@ class _Lockstep:
         tables = self.tables
         touched = tables.touches.take(branch, axis=1, mode="clip")
         pending = self.general_effects(branch)
+        jumps = self.between.jumps(branch) if self.between else []
         tables.moves.take(branch, axis=1, out=self.moved, mode="clip")
         self.matrix += self.moved
         for column, lanes, delta in pending:
             self.move(column, lanes, delta, touched)
+        if self.between:
+            self.between.push(jumps, time, touched)
         over = self.look(branch, time, touched)
+        if self.between:
+            self.between.renew(touched)
         for which, concerned in enumerate(tables.follows):
             if self.happened[concerned].any():
                 lanes = concerned.take(branch).nonzero()[0]
                 self.follow(which, lanes, time.take(lanes))
         if tables.n_clocks:
-            anchor = np.where(touched, time, self.anchor)
+            anchor = np.where(touched[: len(self.anchor)], time, self.anchor)
             passed = anchor - self.anchor
             self.anchor = anchor
             work = self.work[: tables.n_clocks]
             done = self.next_speed
             for actor, run in tables.runs:
                 np.multiply(self.speed[run], passed[actor], out=done[run])
+            if self.between:
+                self.between.work_done(touched, time, done)
             work -= done
             # fmax: an infinite speed over no time is no work.
             np.fmax(work, LEAST_WORK, out=work)
         self.freshen(fired, branch)
+        if self.between:
+            self.between.begin_anew(fired, branch, time)
         if over.size:
             self.finish(over, TERMINAL, time[over])
 
@@ -517,11 +528,8 @@ class _Lockstep:
         k = count.take(flat)
         k += 1
         count[flat] = k
-        clock = np.where(
-            (fired >= tables.first_clock) & (fired < len(model.rows)),
-            fired - tables.first_clock,
-            tables.n_clocks,
-        )
+        of_clock = (fired >= tables.first_clock) & (fired < len(model.rows))
+        clock = np.where(of_clock, fired - tables.first_clock, tables.n_clocks)
         u = draws.uniform(self.keys.rows.take(fired, axis=1), self.history, k.astype(np.uint64), draws.REQUIREMENT)
         place = clock * self.width + self.lane
         self.work.ravel()[place] = np.maximum(-log(1.0 - u), LEAST_WORK)
@@ -616,6 +624,8 @@ class _Lockstep:
         which, positions = self.next_observation[lanes], self.position[lanes]
         n = len(self.model.variables)
         self.rows.observed[which, :, positions] = self.matrix[:n, lanes].T
+        if self.between:
+            self.between.observe(lanes, which, self.observe[which])
         passed = value[:, lanes] * (self.observe[which] - self.last[lanes])
         self.rows.integrals[:, which, positions] = self.integral[:, lanes] + passed
         self.next_observation[lanes] += 1
@@ -639,4 +649,6 @@ class _Lockstep:
             late = self.next_observation[lanes] <= which
             rows.observed[which][:, positions[late]] = self.matrix[:n, lanes[late]]
             rows.integrals[:, which, positions[late]] = rest[:, late]
+        if self.between:
+            self.between.finish(lanes, time)
         self.live[lanes] = False

@@ -226,11 +226,14 @@ _minimum = OPERATIONS["min"][2]
 _maximum = OPERATIONS["max"][2]
 
 
+_STEP: Final = np.uint64(1)
+
+
 class Code(NamedTuple):
     """Programs as arrays: operation, column and number of each step."""
 
     operation: Integers
-    column: Integers
+    column: draws.Words
     number: Floats
 
 
@@ -239,7 +242,7 @@ def encode(programs: Sequence[Program]) -> tuple[Code, Integers]:
     steps = [step for program in programs for step in program.code]
     ends = np.cumsum([0, *(len(program.code) for program in programs)]).astype(np.int64)
     operation = np.array([_CODES[name] for name, _ in steps], dtype=np.int64)
-    column = np.array([int(x) if name == "column" else 0 for name, x in steps], dtype=np.int64)
+    column = np.array([int(x) if name == "column" else 0 for name, x in steps], dtype=np.uint64)
     number = np.array([x if name == "number" else 0.0 for name, x in steps], dtype=np.float64)
     return Code(operation, column, number), ends
 
@@ -258,67 +261,67 @@ def evaluate(code: Code, start: int, end: int, values: Floats, stack: Floats) ->
 
     The last value is kept apart from the ``stack`` of those below it.
     """
-    top, a = -1, 0.0
+    top, a = np.uint64(0), 0.0  # without sign: see compiled_layout
     for step in range(start, end):
         operation = code.operation[step]
         if operation <= COLUMN:
-            top += 1
             stack[top] = a
+            top += _STEP
             a = values[code.column[step]] if operation == COLUMN else code.number[step]
         elif operation == MUL:
-            a = stack[top] * a
-            top -= 1
+            a = stack[top - _STEP] * a
+            top -= _STEP
         elif operation == EQ:
-            a = 1.0 if stack[top] == a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] == a else 0.0
+            top -= _STEP
         elif operation == WHERE:
-            a = stack[top] if stack[top - 1] != 0 else a
-            top -= 2
+            a = stack[top - _STEP] if stack[top - _STEP - _STEP] != 0 else a
+            top -= _STEP + _STEP
         elif operation == ADD:
-            a = stack[top] + a
-            top -= 1
+            a = stack[top - _STEP] + a
+            top -= _STEP
         elif operation == SUB:
-            a = stack[top] - a
-            top -= 1
+            a = stack[top - _STEP] - a
+            top -= _STEP
         elif operation == DIV:
-            a = arithmetic.divide_scalar(stack[top], a)
-            top -= 1
+            a = arithmetic.divide_scalar(stack[top - _STEP], a)
+            top -= _STEP
         elif operation == LT:
-            a = 1.0 if stack[top] < a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] < a else 0.0
+            top -= _STEP
         elif operation == LE:
-            a = 1.0 if stack[top] <= a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] <= a else 0.0
+            top -= _STEP
         elif operation == GT:
-            a = 1.0 if stack[top] > a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] > a else 0.0
+            top -= _STEP
         elif operation == GE:
-            a = 1.0 if stack[top] >= a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] >= a else 0.0
+            top -= _STEP
         elif operation == NE:
-            a = 1.0 if stack[top] != a else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] != a else 0.0
+            top -= _STEP
         elif operation == AND:
-            a = 1.0 if stack[top] != 0 and a != 0 else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] != 0 and a != 0 else 0.0
+            top -= _STEP
         elif operation == OR:
-            a = 1.0 if stack[top] != 0 or a != 0 else 0.0
-            top -= 1
+            a = 1.0 if stack[top - _STEP] != 0 or a != 0 else 0.0
+            top -= _STEP
         elif operation == MIN:
-            a = _minimum(stack[top], a)
-            top -= 1
+            a = _minimum(stack[top - _STEP], a)
+            top -= _STEP
         elif operation == MAX:
-            a = _maximum(stack[top], a)
-            top -= 1
+            a = _maximum(stack[top - _STEP], a)
+            top -= _STEP
         elif operation == POW:
-            a = arithmetic.power_scalar(stack[top], a)
-            top -= 1
+            a = arithmetic.power_scalar(stack[top - _STEP], a)
+            top -= _STEP
         elif operation == MOD:
-            a = stack[top] - a * np.floor(arithmetic.divide_scalar(stack[top], a))
-            top -= 1
+            a = stack[top - _STEP] - a * np.floor(arithmetic.divide_scalar(stack[top - _STEP], a))
+            top -= _STEP
         elif operation == FLOORDIV:
-            a = np.floor(arithmetic.divide_scalar(stack[top], a))
-            top -= 1
+            a = np.floor(arithmetic.divide_scalar(stack[top - _STEP], a))
+            top -= _STEP
         elif operation == NEG:
             a = -a
         elif operation == NOT:

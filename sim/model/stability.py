@@ -8,6 +8,10 @@ grows without end. For rate = base + a x with fading at rate d that is a / d >= 
 log c > d / (e b). Counts that nothing lowers are let grow by a thousandth a day: what doubles in two years is no
 run-away. A run is short, though: what would grow without end, but in the run comes to less than twice what it would
 be without feeding on itself, is told apart.
+
+Tensions take part as counts do, measured in pushes and losing decay x (level - what it decays towards): a rate
+base + a x of which each event pushes x by p runs away from the branching ratio a p / decay = 1 on, several by the
+spectral radius of their ratios. What multiplies a rate may be held where it is and still run away from higher up.
 """
 
 from __future__ import annotations
@@ -36,6 +40,8 @@ from sim.model.spec import Delay, Rate
 _LEAK: Final = 1e-3
 _ROUNDS: Final = 60
 _LEVELS: Final = (*(float(k) for k in range(1, 100)), *(100.0 * 1.1**k for k in range(170)))  # up to 1e9
+#: A level that hardly any history gets to without running away.
+_HIGH: Final = 1e4
 #: A loop whose gain is its loss, to rounding, is held back by nothing.
 _LESS: Final = 1.0 - 1e-9
 _CORNERS: Final = 6
@@ -49,7 +55,7 @@ _MOST: Final = 2_000
 
 @dataclass(frozen=True)
 class Loop:
-    """Counts that raise one another without end, and the actions that do it.
+    """Counts and tensions that raise one another without end, and the actions that do it.
 
     ``sure``: whatever state everything else is in, as long as the history goes on, with the inputs at their medians.
     If not, it may happen in some states with the ``inputs`` named, at quantiles from 10 % to 90 %. ``slow``: sure in
@@ -80,7 +86,7 @@ def loops(reach: Reach, until: float = math.inf) -> list[Loop]:
             found.append(Loop(names, acting, sure=True, slow=slow))
             continue
         for inputs in ([medians], _corners(read)):
-            worst = next((i for i in inputs if _runs_away(reach, counts, i, calm=False)), None)
+            worst = next((i for i in inputs if _may(reach, counts, i)), None)
             if worst is not None:
                 shown = tuple((bound.names[c], x) for c, x in worst.items())
                 found.append(Loop(names, acting, sure=False, inputs=shown))
@@ -101,6 +107,23 @@ def _mean(law: Law) -> float:
     return law.mean_and_median()[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """What a branch does to a count or a tension: its column, how, and with which value."""
+
+    column: int
+    kind: str
+    value: Expression
+
+
+def _pushes(bound: Bound, branch: BoundBranch) -> list[_Push]:
+    """What a branch does to counts and to tensions."""
+    found = [_Push(e.column, e.effect.kind, e.value) for e in branch.effects]
+    tensions = {tension.name: bound.moving + i for i, tension in enumerate(bound.spec.tensions)}
+    felt = [e for e in branch.branch.effects if e.variable in tensions]
+    return [*found, *(_Push(tensions[e.variable], e.kind, bound.bind(e.value)) for e in felt)]
+
+
 def _runs(action: BoundAction) -> bool:
     """Whether an action has a clock that runs again and again."""
     return isinstance(action.action.clock, Rate | Delay)
@@ -109,7 +132,9 @@ def _runs(action: BoundAction) -> bool:
 def _raises(action: BoundAction, counts: Sequence[int], reach: Reach) -> bool:
     """Whether an action with a clock may raise one of some counts."""
     return _runs(action) and any(
-        e.column in counts and _adds(e.effect.kind, e.value, reach)[1] > 0 for b in action.branches for e in b.effects
+        e.column in counts and _adds(e.kind, e.value, reach)[1] > 0
+        for b in action.branches
+        for e in _pushes(reach.bound, b)
     )
 
 
@@ -126,9 +151,10 @@ def _adds(kind: str, value: Expression, reach: Reach) -> tuple[float, float]:
 
 
 def _circles(reach: Reach) -> list[tuple[int, ...]]:
-    """Groups of open counts that raise one another, directly or through others of the group."""
+    """Groups of open counts and tensions that raise one another, directly or through others of the group."""
     bound = reach.bound
     open_ = [c for c in range(bound.variables) if bound.upper[c] == OPEN and reach.box.values[c].high == OPEN]
+    open_ += range(bound.moving, bound.moving + len(bound.spec.tensions))
     leads: dict[int, set[int]] = {c: set() for c in open_}
     for action in bound.actions:
         if _runs(action) and reach.fires(action) is not None:
@@ -155,12 +181,29 @@ def _inputs_read(reach: Reach, counts: Sequence[int]) -> dict[int, tuple[float, 
     read: set[int] = set()
     for action in bound.actions:
         for branch in action.branches:
-            if any(e.column in counts for e in branch.effects):
+            if any(e.column in counts for e in _pushes(bound, branch)):
                 read |= columns(_speed(bound, action)).union(*(columns(b.share) for b in action.branches))
+    for tree in _trees(bound, counts):
+        read |= columns(tree)
     laws = bound.spec.inputs
     u = np.array([0.1, 0.5, 0.9])
     inside = sorted(c for c in read if bound.state <= c < bound.state + len(laws))
     return {c: tuple(laws[c - bound.state].law.quantile(u).tolist()) for c in inside}
+
+
+def _trees(bound: Bound, counts: Sequence[int]) -> Iterator[Expression]:
+    """Decay of the tensions among some columns, and what they decay towards."""
+    for c in counts:
+        if c >= bound.moving:
+            tension = bound.spec.tensions[c - bound.moving]
+            yield from (bound.bind(tension.decay), bound.bind(tension.toward))
+
+
+def _may(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float]) -> bool:
+    """Whether some counts may run away with these inputs; with a tension among them, once they are high."""
+    if _runs_away(reach, counts, inputs, calm=False):
+        return True
+    return max(counts) >= reach.bound.moving and _runs_away(reach, counts, inputs, calm=False, least=_HIGH)
 
 
 def _corners(read: Mapping[int, tuple[float, float, float]]) -> Iterator[dict[int, float]]:
@@ -175,13 +218,15 @@ def _corners(read: Mapping[int, tuple[float, float, float]]) -> Iterator[dict[in
         yield {**medians, c: high}
 
 
-def _runs_away(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool) -> bool:
-    """Whether no level at or above the start stops the growth of some counts.
+def _runs_away(
+    reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], *, calm: bool, least: float = 1.0
+) -> bool:
+    """Whether no level at or above the start, and ``least``, stops the growth of some counts.
 
     ``calm``: with everything else where it makes the counts grow least; else where it makes them grow most.
     """
     field = _Field(reach, counts, inputs, calm=calm)
-    start = np.array([max(float(reach.box.values[c].low), 1.0) for c in counts])
+    start = np.maximum(field.start(), least)
     level = start
     shapes = [np.ones(len(counts))]
     for _ in range(_ROUNDS):
@@ -203,8 +248,8 @@ def _soon(reach: Reach, counts: Sequence[int], inputs: Mapping[int, float], unti
     Large is twice what they would be if the clocks that raise them went on as without any of them.
     """
     field = _Field(reach, counts, inputs, calm=True, leak=0.0)
-    start = np.array([max(float(reach.box.values[c].low), 1.0) for c in counts])
-    none = np.array([max(float(reach.bound.lower[c]), 0.0) for c in counts])
+    start = field.start()
+    none = np.array([max(float(reach.bound.lower[c]), 0.0) if c < reach.bound.moving else 0.0 for c in counts])
     base = field.at(none)[0]
     plain = _flow(lambda x: base - field.at(x)[1], start, until, np.full(len(counts), math.inf))
 
@@ -252,9 +297,48 @@ class _Field:
         self.reach, self.counts, self.calm, self.leak = reach, tuple(counts), calm, leak
         self.restarted = {name for a in reach.bound.actions for b in a.branches for name in b.branch.restarts}
         self.inputs = {c: Range(x, x) for c, x in inputs.items()}
+        self.pushes = {a.name: [_pushes(reach.bound, b) for b in a.branches] for a in reach.bound.actions}
         self.concerned = [
-            a for a in reach.bound.actions if any(e.column in self.counts for b in a.branches for e in b.effects)
+            a for a in reach.bound.actions if any(e.column in self.counts for es in self.pushes[a.name] for e in es)
         ]
+        # Counts are counted in ones, a tension in its largest push: below that its mean says little.
+        self.unit = np.array([1.0 if c < reach.bound.moving else self.push(c) for c in self.counts])
+        self.others = {c: self.outside(c) for c in self.tensions() if c not in self.counts}
+
+    def tensions(self) -> range:
+        """Columns of the tensions."""
+        first = self.reach.bound.moving
+        return range(first, first + len(self.reach.bound.spec.tensions))
+
+    def outside(self, column: int) -> Range:
+        """Where a tension outside the loop may be: as it starts or is left alone, or anywhere once it can be lowered.
+
+        How high others push it is their loop's affair.
+        """
+        tension = self.reach.bound.spec.tensions[column - self.reach.bound.moving]
+        ranges = {**self.reach.box.ranges, **self.inputs}
+        start, toward = (range_of(self.reach.bound.bind(tree), ranges) for tree in (tension.start, tension.toward))
+        every = [e for es in self.pushes.values() for branch in es for e in branch if e.column == column]
+        rises = all(e.kind == "at_least" or _adds(e.kind, e.value, self.reach)[0] > 0 for e in every)
+        return Range(min(start.low, toward.low) if rises else -math.inf, max(start.high, toward.high))
+
+    def push(self, column: int) -> float:
+        """The largest push that a tension gets; 1 where that is not known."""
+        every = (e for es in self.pushes.values() for branch in es for e in branch if e.column == column)
+        largest = max((_adds(e.kind, e.value, self.reach)[1] for e in every), default=1.0)
+        return largest if 0 < largest < math.inf else 1.0
+
+    def start(self) -> Floats:
+        """Levels at the start, one at least."""
+        found, bound = [], self.reach.bound
+        for c, unit in zip(self.counts, self.unit.tolist(), strict=True):
+            if c < bound.moving:
+                low = float(self.reach.box.values[c].low)
+            else:
+                tree = bound.bind(bound.spec.tensions[c - bound.moving].start)
+                low = range_of(tree, {**self.reach.box.ranges, **self.inputs}).low / unit
+            found.append(min(max(low, 1.0), _LEVELS[-1]))
+        return np.array(found)
 
     def at(self, level: Floats) -> tuple[Floats, Floats]:
         """(gain, loss) per day of every count, shapes (counts,)."""
@@ -263,14 +347,25 @@ class _Field:
         fades = np.zeros(len(self.counts), dtype=bool)
         box = self.reach.box
         for c, x in zip(self.counts, level.tolist(), strict=True):
-            box = box.put(c, span(math.floor(x), math.ceil(x)))
-        levels = dict(zip(self.counts, level.tolist(), strict=True))
+            box = box.put(c, span(math.floor(x), math.ceil(x))) if c < self.reach.bound.moving else box
+        levels = dict(zip(self.counts, (level * self.unit).tolist(), strict=True))
         for action in self.concerned:
             self.add(action, box, levels, (gain, loss, fades))
-        for i, x in enumerate(level.tolist()):
-            if not fades[i]:
+        for i, (c, x) in enumerate(levels.items()):
+            if c >= self.reach.bound.moving:
+                self.decay(i, x, gain, loss)
+            elif not fades[i]:
                 loss[i] += self.leak * x
-        return gain, loss
+        return gain / self.unit, loss / self.unit
+
+    def decay(self, i: int, x: float, gain: Floats, loss: Floats) -> None:
+        """Add by how much a tension at ``x`` goes towards where it decays to."""
+        ranges = {**self.reach.box.ranges, **self.inputs}
+        decay, toward = (range_of(tree, ranges) for tree in _trees(self.reach.bound, self.counts[i : i + 1]))
+        pace = decay.high if self.calm else max(decay.low, 0.0)
+        gap = x - (toward.low if self.calm else toward.high)
+        loss[i] += _product(pace, max(gap, 0.0))
+        gain[i] += _product(pace, max(-gap, 0.0))
 
     def add(
         self,
@@ -284,36 +379,38 @@ class _Field:
         held = self.reach.holds(action.guard, box)
         if held is None:
             return
-        ranges = {**held.ranges, **self.inputs, **{c: Range(x, x) for c, x in levels.items()}}
+        ranges = {**held.ranges, **self.others, **self.inputs, **{c: Range(x, x) for c, x in levels.items()}}
         rate = _runs(action)
         speed = range_of(_speed(self.reach.bound, action), ranges) if rate else Range(0.0, math.inf)
         if isinstance(action.action.clock, Delay) and not columns(_speed(self.reach.bound, action)) & set(self.counts):
             speed = Range(0.0, math.inf if speed.undefined else speed.high)  # of no loop, and perhaps hardly ever
         steady = rate and self.steady(action, box)
         low, high = (0.0, math.inf) if speed.undefined else (max(speed.low, 0.0), max(speed.high, 0.0))
-        for branch in action.branches:
+        for branch, effects in zip(action.branches, self.pushes[action.name], strict=True):
             if chosen(action, branch, held) is None:
                 continue
             least, most = self.chance(action, branch, ranges)
-            for effect in branch.effects:
+            for effect in effects:
                 if effect.column not in self.counts:
                     continue
                 i = self.counts.index(effect.column)
-                up, down = self.change(effect.effect.kind, effect.value, levels[effect.column])
+                up, down = self.change(effect.kind, effect.value, levels[effect.column])
                 fades[i] = fades[i] or down[1] > 0
                 if self.calm:
                     gain[i] += _product(low, least, up[0]) if steady else 0.0
                     # What takes a count down at one stroke, or on a schedule, holds it back however fast it grows.
-                    stroke = effect.effect.kind != "add" or not isinstance(action.action.clock, Rate)
+                    stroke = effect.kind != "add" or not isinstance(action.action.clock, Rate)
                     loss[i] += _product(high, most, down[1], math.inf if stroke else 1.0)
                 else:
                     gain[i] += _product(high, most, up[1]) if rate else 0.0
                     loss[i] += _product(low, least, down[0])
 
     def steady(self, action: BoundAction, box: Box) -> bool:
-        """Whether the clock of an action is certain to run: its guard cannot fail, and nothing starts it anew."""
-        again = isinstance(action.action.clock, Delay) and action.name in self.restarted
-        return not again and refine(action.guard, box, holds=False) is None
+        """Whether a clock is certain to run on: its guard cannot fail, nothing starts it anew, it does not slow."""
+        clock = action.action.clock
+        again = isinstance(clock, Delay) and action.name in self.restarted
+        slows = isinstance(clock, Rate) and clock.trend is not None and clock.trend.shape < 1
+        return not again and not slows and refine(action.guard, box, holds=False) is None
 
     def change(self, kind: str, value: Expression, x: float) -> tuple[tuple[float, float], tuple[float, float]]:
         """Least and largest rise, least and largest fall of a count at ``x`` by an effect."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Expression, parse
-from sim.model.spec import Action, Branch, Condition, Effect, Rate, Spec, Variable
+from sim.model.spec import Action, Branch, Effect, Rate, Spec, Variable
 
 #: Counts are bounded here in our engines.
 MOST: Final = 31
@@ -80,7 +80,6 @@ def spec() -> Spec:
         name="network",
         variables=tuple(Variable(name, 0, MOST, start) for name, start in START.items()),
         actions=tuple(actions),
-        milestones=(Condition("full", parse(" or ".join(f"{name} is {MOST}" for name in START))),),
     )
 
 

@@ -14,7 +14,7 @@ from sim.engines.interface import Plan, Rows, Watched, plan
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import parse
 from sim.model.spec import Spec
-from tests.models import conflict, specs, with_inert_actor
+from tests.models import conflict, rivals, specs, with_inert_actor
 
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 ROOT = Path(__file__).parents[2]
@@ -54,10 +54,16 @@ def test_engines_agree_on_random_models(spec: Spec) -> None:
     check_parity(spec)
 
 
+@settings(QUIET, max_examples=60, derandomize=True)
+@given(specs(between=True))
+def test_engines_agree_on_random_models_that_change_between_events(spec: Spec) -> None:
+    check_parity(spec)
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @settings(QUIET, max_examples=2_000)
-@given(specs())
+@given(specs() | specs(between=True))
 def test_engines_agree_on_2000_random_models(spec: Spec) -> None:
     check_parity(spec)
 
@@ -78,8 +84,8 @@ def equal_but_for_the_inert(with_inert: Rows, without: Rows, rows: int) -> bool:
     )
 
 
-@settings(QUIET, max_examples=25, derandomize=True)
-@given(specs())
+@settings(QUIET, max_examples=40, derandomize=True)
+@given(specs() | specs(between=True))
 def test_an_inert_actor_changes_not_one_bit_of_anybody_else(spec: Spec) -> None:
     def run(which: Spec) -> Rows:
         model = compile_model(which, strict=False)
@@ -101,26 +107,33 @@ def test_a_second_draw_from_a_shared_stream_would_be_seen() -> None:
     assert lockstep.simulate(nudged, plan(5, 60.0, 50, log=True)).fingerprint() != base
 
 
+BOTH = pytest.mark.parametrize("spec", [conflict(), rivals()], ids=lambda spec: spec.name)
+
+
+@BOTH
 @pytest.mark.parametrize("slots", [1, 2, 7, 64, 300, 4096])
-def test_slots_do_not_matter(slots: int) -> None:
-    model = compile_model(conflict())
+def test_slots_do_not_matter(slots: int, spec: Spec) -> None:
+    model = compile_model(spec)
     wanted = mark(lockstep.simulate(model, watched(model, 300, until=60.0), slots=128))
     assert mark(lockstep.simulate(model, watched(model, 300, until=60.0), slots=slots)) == wanted
 
 
-def test_chunks_and_starts_do_not_matter() -> None:
-    model = compile_model(conflict())
+@BOTH
+def test_chunks_and_starts_do_not_matter(spec: Spec) -> None:
+    model = compile_model(spec)
     whole = lockstep.simulate(model, plan(5, 60.0, 500, observe=(10.0, 30.0)))
     parts = [
         lockstep.simulate(model, plan(5, 60.0, n, first, observe=(10.0, 30.0))) for first, n in ((0, 123), (123, 377))
     ]
-    for name in ("status", "end", "events", "milestones", "state", "observed", "inputs"):
+    numbers = ("status", "end", "events", "milestones", "state", "observed", "inputs", "tensions", "observed_tensions")
+    for name in numbers:
         joined = np.concatenate([getattr(p, name) for p in parts], axis=-1)
         assert np.array_equal(joined, getattr(whole, name)), name
 
 
-def test_a_replication_can_be_replayed_alone_by_the_reference_engine() -> None:
-    model = compile_model(conflict())
+@BOTH
+def test_a_replication_can_be_replayed_alone_by_the_reference_engine(spec: Spec) -> None:
+    model = compile_model(spec)
     many = lockstep.simulate(model, plan(5, 60.0, 1000, log=True))
     one = reference.simulate(model, plan(5, 60.0, 1, 977, log=True))
     assert many.log is not None
@@ -129,10 +142,12 @@ def test_a_replication_can_be_replayed_alone_by_the_reference_engine() -> None:
     assert np.array_equal(many.log.time[chosen], one.log.time)
     assert np.array_equal(many.log.branch[chosen], one.log.branch)
     assert np.array_equal(many.milestones[:, 977], one.milestones[:, 0])
+    assert np.array_equal(many.tensions[:, 977], one.tensions[:, 0])
 
 
-def test_watching_costs_no_draws() -> None:
-    model = compile_model(conflict())
+@BOTH
+def test_watching_costs_no_draws(spec: Spec) -> None:
+    model = compile_model(spec)
     seen, unseen = lockstep.simulate(model, watched(model, 200, until=60.0)), None
     unseen = lockstep.simulate(model, plan(5, 60.0, 200, max_events=300))
     assert np.array_equal(seen.milestones, unseen.milestones)
@@ -164,9 +179,9 @@ SCRIPT = """
 from sim.engines import lockstep
 from sim.engines.interface import plan
 from sim.model.compiled import compile_model
-from tests.models import conflict
-model = compile_model(conflict())
-print(lockstep.simulate(model, plan(5, 60.0, 400, log=True)).fingerprint(), model.digest)
+from tests.models import conflict, rivals
+for model in (compile_model(conflict()), compile_model(rivals())):
+    print(lockstep.simulate(model, plan(5, 60.0, 400, log=True)).fingerprint(), model.digest)
 """
 
 
@@ -179,8 +194,8 @@ print(lockstep.simulate(model, plan(5, 60.0, 400, log=True)).fingerprint(), mode
     ],
 )
 def test_vector_and_fused_instructions_do_not_matter(switches: dict[str, str]) -> None:
-    model = compile_model(conflict())
-    here = f"{lockstep.simulate(model, plan(5, 60.0, 400, log=True)).fingerprint()} {model.digest}"
+    models = [compile_model(conflict()), compile_model(rivals())]
+    here = [f"{lockstep.simulate(m, plan(5, 60.0, 400, log=True)).fingerprint()} {m.digest}" for m in models]
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCRIPT],
         env={**os.environ, **switches},
@@ -189,7 +204,7 @@ def test_vector_and_fused_instructions_do_not_matter(switches: dict[str, str]) -
         text=True,
         check=True,
     )
-    assert found.stdout.strip() == here
+    assert found.stdout.split("\n") == [*here, ""]
 
 
 def test_the_fingerprint_is_pinned() -> None:

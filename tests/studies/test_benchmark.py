@@ -99,7 +99,6 @@ def test_the_network_never_comes_near_its_bounds() -> None:
     """A count at its bound would be no mass action any more."""
     network = benchmark_network.model()
     rows = lockstep.simulate(network, plan(5, 180.0, 4_000))
-    assert not np.isfinite(rows.milestones[0]).any()
     assert int(rows.state.max()) < benchmark_network.MOST // 2 + 4
     assert len(benchmark_network.reactions()) == 24
     assert 140 < rows.events.mean() < 190  # as workload A: 171
