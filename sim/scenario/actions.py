@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim.model.expressions import TRUE, Call, Expression, Name, Number
-from sim.model.spec import Action, Branch, Calendar, Clock, Delay, Effect, EffectKind, Immediate, Rate, Variable
+from sim.model.spec import Action, Branch, Calendar, Clock, Delay, Effect, EffectKind, Immediate, Rate, Trend, Variable
 from sim.scenario import quantities, schema
 from sim.scenario.laws import delay_law
-from sim.scenario.notation import FLAG, LN2, Notation
+from sim.scenario.notation import FLAG, LN2, Notation, literals
 from sim.scenario.problems import KeyPath
 
 _CLOCKS = ("rate", "after", "on", "when")
+_BOUNDLESS = "{!r} is a tension and has no bounds to stay within; leave out `capped`"
 _Effects = Mapping[str, schema.Effect]
 
 
@@ -46,16 +47,18 @@ class Acts:
             faults.add(path, f"one clock is wanted ({', '.join(_CLOCKS)}), and {what}")
             return Immediate()
         goes_with = {"plus": ("rate",), "times": ("rate", "after"), "memory": ("after",), "since": ("after",)}
+        goes_with["trend"] = ("rate",)
         for key, wanted in goes_with.items():
             if getattr(given, key) and clocks[0] not in wanted:
                 faults.add((*path, key), f"`{key}` goes with {' or '.join(wanted)}, not with {clocks[0]}")
-        factors = notation.factors((*path, "times"), given.times)
+        factors = notation.factors((*path, "times"), given.times, "inputs" if given.rate is None else "rates")
         if given.rate is not None:
-            base = notation.number((*path, "rate"), given.rate, kind="per day")
+            base = notation.number((*path, "rate"), given.rate, "rates", kind="per day")
             terms = tuple(
-                notation.number((*path, "plus", i), term, kind="per day") for i, term in enumerate(given.plus)
+                notation.number((*path, "plus", i), term, "rates", kind="per day") for i, term in enumerate(given.plus)
             )
-            return Rate(base, terms, factors)
+            trend = None if given.trend is None else self.trend((*path, "trend"), given.trend)
+            return Rate(base, terms, factors, trend)
         if given.on is not None:
             notation.literals.append(((*path, "on"), "date"))
             return Calendar(max(quantities.happens_on(given.on, self.as_of), 0.0))
@@ -64,16 +67,32 @@ class Acts:
         found = delay_law(notation, (*path, "after"), given.after)
         if found is None:
             return Immediate()
-        age = 0.0
-        if given.since is not None:
-            # What started after as_of was not known then; the clock starts when its guard first holds.
-            age = max(float((self.as_of - given.since).days) + 1.0, 0.0)
-            if given.since > max(self.last_report, self.as_of):
-                faults.add(
-                    (*path, "since"), f"lies after the last report ({self.last_report}); a clock that runs began before"
-                )
+        age = 0.0 if given.since is None else self.age((*path, "since"), given.since, "a clock that runs began before")
         scale = Number(1.0) if found.scale is None else found.scale
         return Delay(found.law, scale, factors, given.memory or "enabling", age)
+
+    def age(self, path: KeyPath, since: datetime.date, remedy: str) -> float:
+        """Days from the start of a date to the start of the run."""
+        if since > max(self.last_report, self.as_of):
+            self.notation.faults.add(path, f"lies after the last report ({self.last_report}); {remedy}")
+        # What started after as_of was not known then: as if it had not started.
+        return max(float((self.as_of - since).days) + 1.0, 0.0)
+
+    def trend(self, path: KeyPath, given: schema.Trend) -> Trend | None:
+        """How a rate changes with time; None after a fault."""
+        notation = self.notation
+        notation.literals.append((path, "fixed"))
+        at = notation.attempt((*path, "at"), lambda: quantities.duration(given.at))
+        sound = [given.shape > 0, at is None or at > 0]
+        for key, good in zip(("shape", "at"), sound, strict=True):
+            if not good:
+                why = "must be positive: below 1 the rate falls with time, above 1 it rises"
+                notation.faults.add((*path, key), why if key == "shape" else "a length of time above 0 is wanted")
+        if at is None or not all(sound):
+            return None
+        since = given.since
+        age = 0.0 if isinstance(since, str) else self.age((*path, "since"), since, "a trend counts from a day before")
+        return Trend(given.shape, at, since == "enabling", age)
 
     # ---------------------------------------------------------------------------------------------------- branches
     def branches(self, path: KeyPath, given: schema.Action) -> tuple[Branch, ...]:
@@ -111,9 +130,9 @@ class Acts:
                 notation.faults.add((*path, "then", effect.variable), "stands under `always` too; write it once")
         return Branch(
             effects=(*shared, *own),
-            weight=Number(1.0) if given.weight is None else notation.number((*path, "weight"), given.weight),
+            weight=Number(1.0) if given.weight is None else notation.number((*path, "weight"), given.weight, "rates"),
             condition=TRUE if given.if_ is None else notation.condition((*path, "if"), given.if_),
-            factors=notation.factors((*path, "times"), given.times),
+            factors=notation.factors((*path, "times"), given.times, "rates"),
             restarts=(*restarts, *self.restarts(path, given.restart)),
             label=given.says or "",
         )
@@ -134,18 +153,25 @@ class Acts:
     def effect(self, path: KeyPath, name: str, given: schema.Effect) -> Effect | None:
         """One effect; None after a fault."""
         faults, variables = self.notation.faults, self.notation.names.variables
-        if name not in variables:
-            faults.add(path, "no such variable of the state", name, known=variables)
+        tension = name in self.notation.names.tensions
+        if name not in variables and not tension:
+            faults.add(path, "no such variable of the state", name, known=[*variables, *self.notation.names.tensions])
             return None
-        variable = variables[name]
+        variable = None if tension else variables[name]
         forms: list[EffectKind] = ["set", "add", "at_least", "at_most"]
         chosen = [(form, getattr(given, form)) for form in forms if getattr(given, form) is not None]
-        if given.short is not None:
+        if given.short is not None and variable is None:
+            return self.short_push(path, name, given.short)
+        if given.short is not None and variable is not None:
             return self.short(path, variable, given.short)
         if len(chosen) != 1:
             faults.add(path, "one effect is wanted: set, add, at_least or at_most")
             return None
         ((kind, value),) = chosen
+        if variable is None:
+            if given.capped:
+                faults.add((*path, "capped"), _BOUNDLESS.format(name))
+            return self.push((*path, kind), name, value, kind)
         tree = self.value((*path, kind), variable, value, kind)
         return None if tree is None else Effect(name, kind, tree, given.capped)
 
@@ -166,6 +192,28 @@ class Acts:
             return None
         tree = self.value(path, variable, value, "set")
         return None if tree is None else Effect(variable.name, "set", tree)
+
+    def short_push(self, path: KeyPath, name: str, value: object) -> Effect | None:
+        """``+1``, ``-2``, ``+name`` push a tension; a number sets it."""
+        if isinstance(value, str) and value.strip().endswith(" capped"):
+            self.notation.faults.add(path, _BOUNDLESS.format(name), value)
+            return None
+        adds = value < 0 if isinstance(value, int | float) else str(value).lstrip().startswith(("+", "-"))
+        if not adds and (isinstance(value, bool) or not isinstance(value, int | float)):
+            why = f"{name!r} is a tension; it takes +n, a number, or {{set: expression}}"
+            self.notation.faults.add(path, why, value)
+            return None
+        return self.push(path, name, value, "add" if adds else "set")
+
+    def push(self, path: KeyPath, name: str, value: object, kind: EffectKind) -> Effect | None:
+        """An effect on a tension: any real number. How large it is wants a basis, but for 0 and 1, its measure."""
+        if isinstance(value, bool) or value in FLAG:
+            self.notation.faults.add(path, f"{name!r} is a tension: a number is wanted, not yes or no", value)
+            return None
+        tree = self.notation.tree(path, value, "all")
+        if tree is not None and any(abs(number) not in (0.0, 1.0) for number in literals(tree)):
+            self.notation.literals.append((path, "fixed"))
+        return None if tree is None else Effect(name, kind, tree)
 
     def value(self, path: KeyPath, variable: Variable, value: object, kind: EffectKind) -> Expression | None:
         """Tree of the number in an effect; level words count where the variable has levels."""

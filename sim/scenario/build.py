@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from sim.model.expressions import TRUE, Call, Expression, Number
 from sim.model.spec import Action, Condition, Quantity, Spec
-from sim.scenario import actions, quantities, schema, statements
+from sim.scenario import actions, observations, quantities, schema, statements, tensions
 from sim.scenario.check import check_model, check_start
 from sim.scenario.evidence import Ledger
 from sim.scenario.notation import Names, Notation
-from sim.scenario.problems import KeyPath
+from sim.scenario.problems import NOTHING, KeyPath
 from sim.scenario.quantities import QuantityError
 from sim.scenario.rival import Pages
 from sim.scenario.scenario import ActionInfo, Actor, BaseRate, Ending, Evidence, Finding, Milestone, Report, Scenario
@@ -24,6 +24,7 @@ from sim.scenario.shape import validate
 from sim.scenario.source import Faults, Source
 from sim.scenario.values import Values
 
+_IDLE: Final = "nothing reads or changes this variable; remove it, or use it"
 #: Longest run, in days: whatever happens later is no crisis of today.
 LONGEST: Final = 36_525
 
@@ -34,11 +35,12 @@ def build(
     as_of: datetime.date | str | None = None,
     until: str | float | None = None,
     source: Source | None = None,
+    unchanged: Mapping[str, Any] | None = None,
 ) -> Scenario:
     """Scenario from plain data (mappings, lists, text, numbers), as of a date and until a date or number of days.
 
     ``source`` tells which file and line gave what; with it a value that differs from the files counts as changed on
-    the command line and needs no basis.
+    the command line and needs no basis. ``unchanged`` are starts before a change that ``source`` knows nothing of.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def build(
     if file is None:
         faults.stop_if_any()
     assert file is not None
-    scenario = _Builder(file, faults).build()
+    scenario = _Builder(file, faults, unchanged or {}).build()
     faults.stop_if_any()
     return scenario
 
@@ -63,8 +65,8 @@ def build(
 class _Builder:
     """Working memory of one build."""
 
-    def __init__(self, file: schema.File, faults: Faults) -> None:
-        self.file, self.faults, self.as_of = file, faults, file.as_of
+    def __init__(self, file: schema.File, faults: Faults, unchanged: Mapping[str, Any]) -> None:
+        self.file, self.faults, self.as_of, self.before = file, faults, file.as_of, unchanged
         self.ledger = Ledger(file, faults, self.as_of)
         self.names = Names(milestones=tuple(file.milestones))
         self.notation = Notation(self.names, faults)
@@ -76,13 +78,17 @@ class _Builder:
         file = self.file
         until = self.head()
         for name, variable in file.state.items():
-            self.values.variable(name, variable)
+            if variable.decays is None:
+                self.values.variable(name, variable)
+            else:
+                tensions.announce(self.notation, self.ledger, name, variable)
         for name, inputs in file.inputs.items():
             self.values.quantity("inputs", name, inputs)
         for name, amounts in file.amounts.items():
             self.values.quantity("amounts", name, amounts)
         self.check_names()
         self.names.freeze()
+        felt = [tensions.read(self.notation, self.ledger, name, file.state[name]) for name in self.names.tensions]
         self.read_actions()
         milestones = self.milestones()
         rung = self.ladder()
@@ -94,6 +100,7 @@ class _Builder:
         base_rates = self.base_rates()
         rivals = Pages(file, self.notation, self.ledger, self.values.quantities["inputs"]).read(base_rates)
         said = statements.read(file, self.ledger, self.faults)
+        later = observations.read(file, self.names.variables, self.values.variables, self.ledger, self.faults)
         # A change from outside may leave a finding uncited or a name unread: that is no fault of the file.
         sections = (
             *("state", "inputs", "amounts", "actions", "milestones", "outcomes", "flags", "ladder"),
@@ -114,6 +121,7 @@ class _Builder:
             outcomes=outcomes,
             flags=flags,
             terminal=ends,
+            tensions=tuple(tension for tension, _ in felt),
         )
         if not self.faults.problems:
             check_model(spec, self.faults, file, rung=rung, whole=whole)
@@ -142,10 +150,13 @@ class _Builder:
             base_rates=base_rates,
             rivals=rivals,
             statements=said,
+            observations=later,
             judgements=tuple(self.ledger.judgements),
             not_modelled=dict(file.not_modelled),
             spec=spec,
             data={**self.faults.data, "as_of": str(self.as_of)},
+            tensions={info.name: info for _, info in felt},
+            unchanged=self.unchanged(),
         )
 
     # -------------------------------------------------------------------------------------------------------- head
@@ -176,6 +187,15 @@ class _Builder:
             faults.add(("until",), f"{until:g} days; a run lasts at most {LONGEST} days (100 years)")
             return 1.0
         return until
+
+    def unchanged(self) -> dict[str, Any]:
+        """Starts in the scenario's own file that were changed.
+
+        A type that is hidden at every date is left out: what is assumed of it has been so all along.
+        """
+        found = {name: self.faults.original(("state", name, "start")) for name in self.file.state}
+        known = {name: start for name, start in found.items() if start is not NOTHING and not _hidden(start)}
+        return {**known, **{name: start for name, start in self.before.items() if name in self.file.state}}
 
     # ------------------------------------------------------------------------------------------------------ names
     def check_names(self) -> None:
@@ -213,7 +233,7 @@ class _Builder:
             branches = tuple(branch.says or "" for branch in given.either)
             self.action_info[name] = ActionInfo(name, actor, given.says, branches, rests)
         for name, given_variable in file.state.items():
-            if given_variable.fades is not None:
+            if given_variable.fades is not None and given_variable.decays is None:
                 path = ("state", name, "fades")
                 fade = actions.fading(self.notation, path, self.names.variables[name], given_variable.fades)
                 if fade is not None:
@@ -332,7 +352,7 @@ class _Builder:
         for action in self.file.actions.values():
             written |= {*action.then, *action.always, *(name for branch in action.either for name in branch.then)}
         for section, read, why in (
-            ("state", {*self.names.used, *written}, "nothing reads or changes this variable; remove it, or use it"),
+            ("state", {*self.names.used, *(written - set(self.names.tensions))}, _IDLE),
             ("inputs", self.names.used, "nothing uses this; remove it, or use it"),
             ("amounts", self.names.used, "nothing uses this; remove it, or use it"),
         ):
@@ -343,4 +363,11 @@ class _Builder:
                     none = f"the scenario has no such {what}, and nothing uses it"
                     self.faults.add((section, name), none, word=name, known=known)
                 elif name not in read and whole:
-                    self.faults.add((section, name), why, name)
+                    unread = "nothing reads this tension; remove it, or let a rate read it"
+                    self.faults.add((section, name), unread if name in self.names.tensions else why, name)
+
+
+def _hidden(start: Any) -> bool:
+    """Whether a start as a file has it is drawn at every date."""
+    entries = start if isinstance(start, list) else [start]
+    return all(isinstance(entry, Mapping) and "drawn" in entry for entry in entries)

@@ -9,8 +9,8 @@ A path is the keys that lead to a value, joined by dots: ``inputs.talks_x.unifor
 - a key with blanks or signs in it also with ``_`` for each run of them: ``times.talks_is_open``.
 
 A value put in place of another takes the others of its kind away: a law the law that stood there, ``value`` a
-``drawn``, ``p90`` a ``sigma``. An input, amount or start may be given whole: ``inputs.talks_x=0.5``, whatever
-entries by date there were.
+``drawn``, ``p90`` a ``sigma``, ``mean`` a ``half_life``. An input, amount or start may be given whole:
+``inputs.talks_x=0.5``, whatever entries by date there were.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sim.scenario.shape import keys_at
 
 _LAWS: Final = ("value", "uniform", "beta", "lognormal", "gamma", "weibull", "poisson", "negative_binomial", "choice")
 #: Of these keys one stands at a time.
-_EITHER: Final = (_LAWS, ("value", "drawn"), ("p90", "sigma"))
+_EITHER: Final = (_LAWS, ("value", "drawn"), ("p90", "sigma"), ("half_life", "mean"))
 
 
 class PathError(Exception):

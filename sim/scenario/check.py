@@ -253,7 +253,7 @@ def _unstable(reached: Reach, faults: Faults, file: schema.File) -> None:
         if loop.sure and not loop.slow and not set(loop.actions) <= accepted:
             counts = " and ".join(loop.counts)
             why = f"runs away: the more {counts}, the more there will be, faster than it fades, without end"
-            remedy = (
-                f"give it a `max`, let it fade faster, or write `accepts: {{unstable: [{', '.join(loop.actions)}]}}`"
-            )
+            tension = any(file.state[name].decays is not None for name in loop.counts)
+            less = "push it less, let it decay faster" if tension else "give it a `max`, let it fade faster"
+            remedy = f"{less}, or write `accepts: {{unstable: [{', '.join(loop.actions)}]}}`"
             faults.add(place(loop.actions[0], file), f"{why}; {remedy}", loop.actions[0])

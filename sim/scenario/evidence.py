@@ -90,6 +90,17 @@ class Ledger:
             )
         return Evidence(basis.kind, basis.why, basis.report, basis.fixed)
 
+    def knows_past(self, said: bool | None, basis: schema.Basis | None) -> bool:
+        """Whether a law holds already what the days since the start of the crisis say of it.
+
+        As the entry says; otherwise, where it rests on findings alone, whether one was reported in those days.
+        """
+        since = self.file.crisis_start
+        if said is not None or basis is None or basis.kind != "report" or since is None:
+            return bool(said)
+        told = (self.file.findings[number].report for number in basis.report if number in self.file.findings)
+        return any(report in self.file.reports and self.file.reports[report].date > since for report in told)
+
     def check_findings(self, *, whole: bool) -> None:
         """Every finding is cited (asked of a ``whole`` file) or not modelled, and names a report that exists."""
         file = self.file

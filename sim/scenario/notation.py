@@ -11,7 +11,7 @@ import numpy as np
 from sim.model import expressions
 from sim.model.arithmetic import log_scalar
 from sim.model.expressions import TRUE, Call, Column, Expression, ExpressionError, Name, Number
-from sim.model.intervals import Range, range_of
+from sim.model.intervals import ANYTHING, Range, range_of
 from sim.model.laws import Law, LawError
 from sim.model.proofs import OPEN
 from sim.model.spec import Variable
@@ -27,13 +27,18 @@ KINDS: Final[dict[Kind, str]] = {
     "days": "a length of time (`45 d`)",
     "per day": "a rate (`0.05 per d`)",
 }
-Scope = Literal["state", "inputs", "only inputs", "all"]
+Scope = Literal["state", "inputs", "only inputs", "rates", "all"]
 _SCOPES: Final[dict[Scope, tuple[str, str]]] = {
     "state": ("vm", "variables and milestones"),
     "inputs": ("vmic", "variables, milestones and inputs"),
     "only inputs": ("ic", "inputs"),
-    "all": ("vmica", "variables, milestones, inputs and amounts"),
+    "rates": ("vmict", "variables, milestones, inputs and tensions"),
+    "all": ("vmicat", "variables, milestones, inputs, amounts and tensions"),
 }
+_MOVING: Final = (
+    "is a tension, which changes between events; rates, weights and effects may read it, and nothing else: use a "
+    "counted variable that fades"
+)
 _TRUTHS: Final = frozenset(("lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"))
 _T = TypeVar("_T")
 
@@ -47,6 +52,7 @@ class Names:
     inputs: dict[str, tuple[Kind, Law]] = field(default_factory=dict)
     constants: dict[str, tuple[Kind, float]] = field(default_factory=dict)
     amounts: dict[str, Law] = field(default_factory=dict)
+    tensions: list[str] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     #: Variables and inputs that were refused, so that what follows from them is not.
@@ -54,7 +60,7 @@ class Names:
 
     def freeze(self) -> None:
         """Number the names once all are known."""
-        ordered = [*self.variables, *self.milestones, *self.inputs, *self.amounts]
+        ordered = [*self.variables, *self.milestones, *self.inputs, *self.amounts, *self.tensions]
         self.meanings: dict[str, Expression] = {name: Number(value) for name, (_, value) in self.constants.items()}
         self.meanings |= {name: Column(i) for i, name in enumerate(ordered)}
         self.levels = {v.name: v.levels for v in self.variables.values() if v.levels}
@@ -65,7 +71,9 @@ class Names:
         return {column: self.range(self.ordered[column]) for column in expressions.columns(tree)}
 
     def range(self, name: str) -> Range:
-        """Smallest and largest value of a variable, milestone, input or amount."""
+        """Smallest and largest value of a variable, milestone, input or amount; of a tension nothing is known."""
+        if name in self.tensions:
+            return ANYTHING
         if name in self.variables:
             variable = self.variables[name]
             return Range(float(variable.lower), float(OPEN if variable.upper is None else variable.upper))
@@ -83,9 +91,10 @@ class Names:
         return found[0] if found else None
 
     def group(self, name: str) -> str:
-        """v, m, i, c or a: what a name stands for; empty for no name."""
+        """v, m, i, c, a or t: what a name stands for; empty for no name."""
         tables: Mapping[str, object] = {
-            "v": self.variables, "m": self.milestones, "i": self.inputs, "c": self.constants, "a": self.amounts
+            "v": self.variables, "m": self.milestones, "i": self.inputs, "c": self.constants, "a": self.amounts,
+            "t": self.tensions,
         }  # fmt: skip
         return next((letter for letter, table in tables.items() if name in table), "")  # type: ignore[operator]
 
@@ -132,7 +141,9 @@ class Notation:
         letters, words = _SCOPES[scope]
         for name in sorted(expressions.names(tree)):
             if self.names.group(name) and self.names.group(name) not in letters:
-                self.faults.add(path, f"{name!r} may not be read here; only {words} may", value)
+                moves = self.names.group(name) == "t"
+                why = _MOVING if moves else f"may not be read here; only {words} may"
+                self.faults.add(path, f"{name!r} {why}", value)
                 return None
         return tree
 
@@ -186,7 +197,7 @@ class Notation:
         tree = self.tree(path, value, scope)
         if tree is None:
             return TRUE
-        if any(number not in (0.0, 1.0) for number in _numbers(tree)):
+        if any(number not in (0.0, 1.0) for number in literals(tree)):
             self.literals.append((path, "fixed"))
         if isinstance(tree, Name):
             other = self.names.kind(tree.name)
@@ -204,19 +215,21 @@ class Notation:
             return None
 
     # ----------------------------------------------------------------------------------------------------- factors
-    def factors(self, path: KeyPath, given: Mapping[str, schema.Factor]) -> tuple[Expression, ...]:
+    def factors(
+        self, path: KeyPath, given: Mapping[str, schema.Factor], scope: Scope = "inputs"
+    ) -> tuple[Expression, ...]:
         """One factor per line of ``times``."""
-        return tuple(self.factor((*path, key), key, factor) for key, factor in given.items())
+        return tuple(self.factor((*path, key), key, factor, scope) for key, factor in given.items())
 
-    def factor(self, path: KeyPath, key: str, given: schema.Factor) -> Expression:
+    def factor(self, path: KeyPath, key: str, given: schema.Factor, scope: Scope = "inputs") -> Expression:
         """Factor of a line ``key: value`` of ``times``."""
         at = path if given.form == "plain" else (*path, given.key)
-        size = self.number(at, given.value)
+        size = self.number(at, given.value, scope)
         if given.form == "plain":
             if key == "always":
                 return size
-            return Call("where", (self.condition(path, key), size, Number(1.0)))
-        count = self.tree(path, key, "inputs")
+            return Call("where", (self.condition(path, key, scope), size, Number(1.0)))
+        count = self.tree(path, key, scope)
         if count is None:
             return TRUE
         edge = Number(given.edge)
@@ -235,8 +248,8 @@ class Notation:
         return Call("pow", (size, steps))
 
 
-def _numbers(tree: Expression) -> list[float]:
+def literals(tree: Expression) -> list[float]:
     """The literal numbers in a tree."""
     if isinstance(tree, Number):
         return [tree.value]
-    return [n for part in tree.arguments for n in _numbers(part)] if isinstance(tree, Call) else []
+    return [n for part in tree.arguments for n in literals(part)] if isinstance(tree, Call) else []

@@ -138,6 +138,8 @@ def _settled(reached: Reach, suspect: Suspect) -> bool:
 def _idle(scenario: Scenario, reached: Reach) -> Iterator[tuple[KeyPath, str]]:
     """Inputs and amounts that nothing reads which can happen on the date."""
     used: set[str] = set()
+    for tension in scenario.spec.tensions:
+        used |= {name for tree in (tension.start, tension.toward, tension.decay) for name in names(tree)}
     for action in reached.bound.actions:
         fires, clock = reached.fires(action), action.action.clock
         if reached.ready(action) is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from sim.model.spec import Spec
 from sim.scenario import quantities
 from sim.scenario.quantities import Kind
 from sim.statistics.stated import Stated
+
+Reading = Literal["exactly", "at least", "roughly"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class DatedValue:
 class VariableInfo:
     """A variable of the state in words; ``levels`` are the words for 0, 1, …; a flag has the levels no and yes.
 
-    ``fades``: its units are forgotten one after another. ``dated`` are its start values of all dates.
+    ``fades``: its units are forgotten one after another. ``dated`` are its start values of all dates. ``knows_past``:
+    a hidden type whose law holds already what the days since the start of the crisis say of it.
     """
 
     name: str
@@ -88,6 +91,17 @@ class VariableInfo:
     evidence: Evidence
     fades: bool = False
     dated: tuple[DatedValue, ...] = ()
+    knows_past: bool = False
+
+
+@dataclass(frozen=True)
+class TensionInfo:
+    """A tension in words."""
+
+    name: str
+    meaning: str
+    unit: str
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ class QuantityInfo:
     """An input or amount in words.
 
     ``kind`` is its unit: number, days or per day. ``constant``: a fixed number, which the model holds as a constant
-    and not as an input.
+    and not as an input. ``knows_past``: its law holds already what the days since the start of the crisis say of it.
     """
 
     name: str
@@ -104,6 +118,7 @@ class QuantityInfo:
     constant: bool
     meaning: str
     evidence: Evidence
+    knows_past: bool = False
 
     @property
     def spread(self) -> str:
@@ -206,13 +221,31 @@ class Statement:
     evidence: Evidence
 
 
+@dataclass(frozen=True)
+class Observation:
+    """A number reported after the date of the forecast, which is held against it and is no part of it.
+
+    ``reading`` is how ``value`` of the ``variable`` at the end of ``date`` is meant: exactly, at least or roughly; of
+    the last, ``spread`` is the standard deviation of the logarithm of reported over true.
+    """
+
+    variable: str
+    date: datetime.date
+    value: int
+    reading: Reading
+    spread: float
+    why: str
+    evidence: Evidence
+
+
 @dataclass(frozen=True, eq=False)
 class Scenario:
     """A scenario as of a date.
 
     ``until`` is in days after ``as_of``; ``rung_program`` is a tree over the names of ``spec`` that gives the number
-    of the highest rung that holds, 0 … len(rungs) - 1; ``statements`` are those known by then; ``data`` is the file as
-    plain data, with ``as_of`` and ``until`` as they are in force.
+    of the highest rung that holds, 0 … len(rungs) - 1; ``statements`` are those known by then, ``observations`` what
+    was reported later; ``data`` is the file as plain data, with ``as_of`` and ``until`` as they are in force.
+    ``unchanged`` are the starts in the file (of hidden types only the known ones) that a change stands in place of.
     """
 
     name: str
@@ -237,10 +270,13 @@ class Scenario:
     base_rates: tuple[BaseRate, ...]
     rivals: tuple[Rival, ...]
     statements: tuple[Statement, ...]
+    observations: tuple[Observation, ...]
     judgements: tuple[Judgement, ...]
     not_modelled: Mapping[int, str]
     spec: Spec
     data: Mapping[str | int, Any]
+    tensions: Mapping[str, TensionInfo] = field(default_factory=dict)
+    unchanged: Mapping[str, Any] = field(default_factory=dict)
 
     def date(self, t: float) -> datetime.date:
         """Day that contains the time ``t``: day ``as_of + j`` for t in (j - 1, j]; t = 0 is ``as_of``."""

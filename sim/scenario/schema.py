@@ -85,11 +85,28 @@ class Dated(Strict):
     basis: Basis | None = None
 
 
+class Reported(Strict):
+    """How a reported number is to be read; ``exactly`` and ``at least`` stand alone, under ``=``."""
+
+    reading: Literal["exactly", "at least"] | None = Field(default=None, alias="=")
+    roughly: Number | None = None
+    basis: Basis | None = None
+
+
+def _reported(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else {"=": value}
+
+
 class Start(Dated):
-    """A start value, or the chances of a hidden type."""
+    """A start value, or the chances of a hidden type; ``reported``: earlier forecasts are held against it.
+
+    ``knows_past``: see :class:`Uncertain`.
+    """
 
     value: Value | None = None
     drawn: dict[Value, Number] | None = None
+    knows_past: Truth | None = None
+    reported: Annotated[Reported | None, BeforeValidator(_reported, json_schema_input_type=Value | Reported)] = None
 
 
 def _dated(value: Any) -> Any:
@@ -107,8 +124,16 @@ class Fades(Strict):
     half_life: Value
 
 
+class Decays(Strict):
+    """How fast a tension lets go, by its half-life or its mean length, and of what it does not let go."""
+
+    half_life: Value | None = None
+    mean: Value | None = None
+    toward: Value | None = None
+
+
 class Variable(Strict):
-    """A whole number of the state."""
+    """A whole number of the state, or with ``decays`` a tension."""
 
     meaning: Text
     start: Starts
@@ -118,6 +143,7 @@ class Variable(Strict):
     max: Whole | None = None
     unit: Text | None = None
     fades: Fades | None = None
+    decays: Decays | None = None
 
 
 class Lognormal(Strict):
@@ -175,6 +201,12 @@ class Input(Dated, Laws):
     beta: tuple[Number, Number] | None = None
 
 
+class Uncertain(Input):
+    """An input; ``knows_past``: its law holds already what the days since ``crisis_start`` say of it."""
+
+    knows_past: Truth | None = None
+
+
 class Amount(Input):
     """A number drawn afresh at each use."""
 
@@ -184,7 +216,7 @@ class Amount(Input):
     plus: Number = 0.0
 
 
-Inputs = Annotated[tuple[Input, ...], BeforeValidator(_dated, json_schema_input_type=Input | list[Input])]
+Inputs = Annotated[tuple[Uncertain, ...], BeforeValidator(_dated, json_schema_input_type=Uncertain | list[Uncertain])]
 Amounts = Annotated[tuple[Amount, ...], BeforeValidator(_dated, json_schema_input_type=Amount | list[Amount])]
 
 # --------------------------------------------------------------------------------------------------------- actions
@@ -256,6 +288,26 @@ class Delay(Laws):
     plain: Value | None = Field(default=None, alias="=")
 
 
+_Since = Literal["start", "enabling"] | Date
+
+
+def _since(value: Any) -> Any:
+    if value in ("start", "enabling"):
+        return value
+    try:
+        return quantities.day(value)
+    except QuantityError as error:
+        raise QuantityError(f"start, enabling or a date is wanted: {error}") from None
+
+
+class Trend(Strict):
+    """How a rate rises or falls with time: ``at`` so long after ``since`` it is as written."""
+
+    shape: Number
+    at: Value
+    since: Annotated[Any, BeforeValidator(checker(_since), json_schema_input_type=_Since)] = "start"
+
+
 class Action(Dated):
     """Something an actor does."""
 
@@ -267,6 +319,7 @@ class Action(Dated):
     when: Value | None = None
     memory: Literal["enabling", "age", "identical"] | None = None
     since: Date | None = None
+    trend: Trend | None = None
     plus: tuple[Value, ...] = ()
     times: Factors = {}
     either: tuple[Branch, ...] = ()

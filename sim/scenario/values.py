@@ -52,10 +52,13 @@ class Values:
         lower, upper = (0, len(levels) - 1) if levels else (given.min or 0, given.max)
         for i, entry in enumerate(given.start):
             self.ledger.cite((*path, "start", i), entry.basis)
+            if entry.knows_past is not None and entry.drawn is None and not faults.changed((*path, "start", i)):
+                why = "goes with `drawn`: of a start that is known the past says nothing"
+                faults.add((*path, "start", i, "knows_past"), why)
         self.ledger.cite(path, given.basis)
         found = self.ledger.latest((*path, "start"), given.start)
         start: int | Law = lower
-        rests = Evidence("report")
+        rests, knows_past = Evidence("report"), False
         if found is None:
             faults.add((*path, "start"), f"no value holds on as_of ({self.as_of}); give an earlier one")
         else:
@@ -65,10 +68,10 @@ class Values:
             place, basis = (at, entry.basis) if entry.basis else (path, given.basis)
             form = "value" if entry.drawn is None else "drawn"
             rests = self.ledger.rest(place, basis, fixed=isinstance(read, int), at=(*at, form))
+            knows_past = isinstance(start, Law) and self.ledger.knows_past(entry.knows_past, basis)
         self.notation.names.variables[name] = Variable(name, lower, upper, start, levels)
-        self.variables[name] = VariableInfo(
-            name, given.meaning, levels, given.unit or "", flag, rests, given.fades is not None, self.dated(path, given)
-        )
+        unit, fades, dated = given.unit or "", given.fades is not None, self.dated(path, given)
+        self.variables[name] = VariableInfo(name, given.meaning, levels, unit, flag, rests, fades, dated, knows_past)
 
     def dated(self, path: KeyPath, given: schema.Variable) -> tuple[DatedValue, ...]:
         """Start values of a plain number at all dates, for people to compare; faults are told where one is used."""
@@ -156,7 +159,8 @@ class Values:
             self.notation.names.constants[name] = (kind, law.parameters[0])
         else:
             self.notation.names.inputs[name] = (kind, law)
-        info = QuantityInfo(name, kind, law, constant, entry.meaning or "", rests)
+        knows_past = isinstance(entry, schema.Uncertain) and self.ledger.knows_past(entry.knows_past, entry.basis)
+        info = QuantityInfo(name, kind, law, constant, entry.meaning or "", rests, knows_past)
         self.quantities[section].append(info)
 
 

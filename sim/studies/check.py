@@ -31,6 +31,7 @@ def told(scenario: Scenario, model: Model, *, judgements: bool = True) -> Iterat
     """What is in a scenario that holds together; with its free judgements by place and sentence."""
     counts = {
         "variable": len(model.variables),
+        **({"tension": len(model.tensions)} if model.tensions else {}),
         "uncertain input": len(model.inputs),
         "action": len(model.rows),
         "milestone": len(model.milestones),
@@ -42,6 +43,10 @@ def told(scenario: Scenario, model: Model, *, judgements: bool = True) -> Iterat
         found, left = len(scenario.findings), len(scenario.not_modelled)
         reports = plural(len(scenario.reports), "report")
         yield f"{plural(found, 'finding')} of {reports}: {found - left} used, {left} not modelled"
+    if scenario.observations:
+        named = ", ".join(f"{one.variable} ({one.date})" for one in scenario.observations)
+        numbers = plural(len(scenario.observations), "later report")
+        yield f"{numbers} held against this forecast (study=check_facts), each by findings that do not enter it: {named}"
     free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
     yield f"{plural(len(free), 'free judgement')}{':' if free and judgements else ''}"
     if judgements:

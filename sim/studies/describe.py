@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sim.model.expressions import Number
 from sim.model.laws import Law
 from sim.scenario.scenario import Evidence, Rival, Scenario, Statement
 from sim.statistics.shown import date_words, percent, plural, words
@@ -81,6 +82,26 @@ def _state(scenario: Scenario) -> Iterator[str]:
         fades = scenario.data["state"][variable.name].get("fades")
         fading = f"; fades with a half-life of {fades['half_life']}" if fades else ""
         yield f"{words(variable.name)} ({info.meaning}): {start}{fading}{_rests(info.evidence)}"
+    for tension in scenario.spec.tensions:
+        felt = scenario.tensions[tension.name]
+        given = scenario.data["state"][tension.name]["decays"]
+        length = f"half-life of {given['half_life']}" if "half_life" in given else f"mean length of {given['mean']}"
+        toward = f" towards {given['toward']}" if "toward" in given else ""
+        number = tension.start.value if isinstance(tension.start, Number) else None
+        begins = f"{number:g}" if number is not None else _plain(_begins(scenario, tension.name))
+        unit = f" {felt.unit}" if felt.unit else ""
+        yield (
+            f"{words(tension.name)} ({felt.meaning}): a tension, {begins}{unit}; decays{toward} with a {length}"
+            f"{_rests(felt.evidence)}"
+        )
+
+
+def _begins(scenario: Scenario, name: str) -> Any:
+    """What the file gives as the start of a tension that is in force."""
+    start = scenario.data["state"][name]["start"]
+    entries = [e if isinstance(e, Mapping) else {"value": e} for e in (start if isinstance(start, list) else [start])]
+    known = [entry for entry in entries if str(entry.get("from", "")) <= scenario.as_of.isoformat()]
+    return known[-1]["value"]
 
 
 def _drawn(start: Any, scenario: Scenario) -> str:
@@ -104,6 +125,7 @@ def _actions(scenario: Scenario, actor: str) -> Iterator[str]:
         clock = next(f"{word} {_plain(given[key])}" for key, word in _CLOCKS if key in given)
         guard = f"; while {given['while']}" if "while" in given else ""
         plus = f"; plus {_plain(given['plus'])}" if given.get("plus") else ""
+        plus += _trend(given["trend"]) if given.get("trend") else ""
         yield f"{info.says} [{info.name}]: {clock}{plus}{_times(given)}{guard}{_follows(given)}{_rests(info.evidence)}"
         for branch in given.get("either", ()):
             possible = f"; if {branch['if']}" if "if" in branch else ""
@@ -111,6 +133,15 @@ def _actions(scenario: Scenario, actor: str) -> Iterator[str]:
             yield f"  - {says}: weight {_plain(branch.get('weight', 1))}{_times(branch)}{possible}{_follows(branch)}"
         if given.get("always") and given.get("either"):
             yield f"  in any case: {_plain(given['always'])}"
+
+
+def _trend(given: Mapping[str, Any]) -> str:
+    """How a rate changes with time."""
+    shape, since = float(given["shape"]), str(given.get("since", "start"))
+    power = round(shape - 1, 12)
+    way = "falling" if power < 0 else "rising" if power > 0 else "steady"
+    origin = {"start": "the start", "enabling": "when it became possible, or last happened"}.get(since, since)
+    return f"; {way} with time, as (t / {given['at']}) ^ {power:g} for t since {origin}"
 
 
 def _times(given: Mapping[str, Any]) -> str:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sim.engines.interface import RAN_AWAY, Plan, Rows
+from sim.engines.interface import RAN_AWAY, Integers, Plan, Rows
 from sim.engines.reference import Event, simulate
 from sim.model.compiled import Model
 from sim.model.expressions import Name, evaluate_scalar
 from sim.runs import store
 from sim.runs.columns import flags, outcome
+from sim.runs.plan import surviving_inputs
 from sim.statistics.shown import date_words, words
 from sim.studies.counted import RUNG
 from sim.studies.forecast import identity_of, task_of
@@ -59,7 +60,7 @@ class History:
     """A replayed history: the model, its one row, and the lines of its timeline.
 
     ``events`` are the lines before repetitions were merged. ``steps`` are pairs of time and number of the rung from
-    then on; ``faded`` says how often one of a count was forgotten.
+    then on; ``faded`` says how often one of a count was forgotten, ``pushed`` how often a tension was changed.
     """
 
     model: Model
@@ -68,6 +69,7 @@ class History:
     events: tuple[Line, ...] = ()
     steps: tuple[tuple[float, int], ...] = ()
     faded: Mapping[str, int] = field(default_factory=dict)
+    pushed: Mapping[str, int] = field(default_factory=dict)
 
 
 def answer(order: Order) -> int:
@@ -80,11 +82,12 @@ def answer(order: Order) -> int:
     return 0
 
 
-def replay(scenario: Scenario, task: Task, number: int) -> History:
-    """Replay history ``number`` of the run that the task describes."""
+def replay(scenario: Scenario, task: Task, number: int, used: Integers | None = None) -> History:
+    """Replay history ``number`` of the run that the task describes; ``used`` (1,) is its input number, if known."""
     model, numbers = task.model, np.array([number], dtype=np.int64)
     heard: list[Event] = []
-    rows = simulate(model, Plan(task.seed, float(task.until), numbers, numbers), heard.append)
+    inputs = surviving_inputs(task, numbers) if used is None else used
+    rows = simulate(model, Plan(task.seed, float(task.until), inputs, numbers), heard.append)
     reached: dict[float, list[str]] = {}
     for name, time in zip(model.milestones, rows.milestones[:, 0].tolist(), strict=True):
         if math.isfinite(time):
@@ -102,8 +105,9 @@ def replay(scenario: Scenario, task: Task, number: int) -> History:
         says = _sentence(scenario, model, event)
         lines.append(Line(event.time, says, changes, news, 1, event.time, actor, begun and event.time == 0.0))
     faded = Counter(row.removeprefix(FADING) for e in heard if (row := model.rows[e.row].name).startswith(FADING))
+    pushed = Counter(model.tensions[jump.tension] for event in heard for jump in event.branch.jumps)
     told = tuple(line for line in lines if line.says or line.reached)
-    return History(model, rows, tuple(merged(lines)), told, _steps(task, rows, heard), faded)
+    return History(model, rows, tuple(merged(lines)), told, _steps(task, rows, heard), faded, pushed)
 
 
 def _steps(task: Task, rows: Rows, heard: Sequence[Event]) -> tuple[tuple[float, int], ...]:
@@ -168,7 +172,8 @@ def tell(scenario: Scenario, history: History, number: int, seed: int) -> list[s
         changes = "; ".join(_change(scenario, model, *change) for change in line.changes)
         text.append(f"{when:>11}  {line.says or 'time passes'}{often}{f' ({changes})' if changes else ''}")
         text += [f"{'':>11}  → {words(name)}: {milestones.get(name, '')}" for name in line.reached]
-    return [*text, *_faded(scenario, history.faded), "", *_end(scenario, model, rows)]
+    untold = [*_faded(scenario, history.faded), *_felt(scenario, history)]
+    return [*text, *untold, "", *_end(scenario, model, rows)]
 
 
 def picture(scenario: Scenario, history: History, number: int, seed: int) -> dict[str, Any]:
@@ -200,7 +205,7 @@ def picture(scenario: Scenario, history: History, number: int, seed: int) -> dic
         "rungs": list(scenario.rungs),
         "steps": list(history.steps),
         "lanes": [*lanes, {"label": "", "events": events}],
-        "faded": " ".join(_faded(scenario, history.faded)),
+        "faded": " ".join([*_faded(scenario, history.faded), *_felt(scenario, history)]),
     }
 
 
@@ -340,6 +345,19 @@ def _faded(scenario: Scenario, faded: Mapping[str, int]) -> list[str]:
         info = scenario.variables.get(name)
         meaning = f" ({info.meaning})" if info is not None else ""
         text.append(f"Not told: {words(name)}{meaning} faded by one, {count} time{'' if count == 1 else 's'}.")
+    return text
+
+
+def _felt(scenario: Scenario, history: History) -> list[str]:
+    """Tensions, which change all the time: how often each was pushed, and where it stood in the end."""
+    text = []
+    for i, name in enumerate(history.model.tensions):
+        info, count = scenario.tensions.get(name), history.pushed.get(name, 0)
+        meaning = f" ({info.meaning})" if info is not None else ""
+        unit = f" {info.unit}" if info is not None and info.unit else ""
+        often = f"{count} time{'' if count == 1 else 's'}"
+        stood = f"{_digits(float(history.rows.tensions[i, 0]))}{unit}"
+        text.append(f"Not told: {words(name)}{meaning} was pushed {often} and stood at {stood} in the end.")
     return text
 
 
