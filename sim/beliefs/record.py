@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.runs import store
+from sim.runs.columns import flags as flags_of
 from sim.runs.columns import outcome
 from sim.runs.execute import TOGETHER, Executor, Progress, silent, spread, uncertain, workers
 from sim.runs.plan import Task, simulate
@@ -25,23 +26,25 @@ NESTED: Final = "nested.parquet"
 
 @dataclass(frozen=True)
 class Event:
-    """A milestone reached by a day, or one of some outcomes at its end."""
+    """A milestone reached by a day, one of some outcomes at its end, or a flag at the end of the run."""
 
     day: int
     milestone: str | None = None
     outcomes: tuple[str, ...] = ()
+    flag: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
     """First times (n,) of milestones in days (inf: never), and numbers (n,) of the outcomes at the end of days.
 
-    ``names`` are the outcomes in their order.
+    ``names`` are the outcomes in their order; ``flags`` (n,) say what else holds at the end of the run.
     """
 
     times: Mapping[str, Floats]
     outcomes: Mapping[int, NDArray[np.int8]]
     names: tuple[str, ...]
+    flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -52,13 +55,16 @@ class Record:
         """Whether an event happens in each history (n,). Raises KeyError for what the record does not have."""
         if event.milestone is not None:
             return np.asarray(self.times[event.milestone] <= event.day)
+        if event.flag is not None:
+            return self.flags[event.flag]
         wanted = np.array([name in event.outcomes for name in self.names])
         return np.asarray(wanted[self.outcomes[event.day]])
 
     def events(self, days: Sequence[int]) -> list[Event]:
-        """Every milestone by each of some days, then every outcome at each of them."""
+        """Every milestone by each of some days, then every outcome at each of them, then every flag at the end."""
         reached = [Event(day, milestone=name) for name in self.times for day in days]
-        return reached + [Event(day, outcomes=(name,)) for day in days for name in self.names]
+        ended = [Event(day, outcomes=(name,)) for day in days for name in self.names]
+        return reached + ended + [Event(max(self.outcomes), flag=name) for name in self.flags]
 
     def table(self, days: Sequence[int], index: Integers, size: int) -> Integers:
         """How many histories of each group 0 … size - 1 meet each of :meth:`events`: (events, size).
@@ -75,16 +81,19 @@ class Record:
         for day in days:
             places = self.outcomes[day] * np.int64(size) + index
             rows.append(np.bincount(places, minlength=len(self.names) * size).reshape(-1, size))
+        rows += [np.bincount(index[held], minlength=size).reshape(1, size) for held in self.flags.values()]
         return np.concatenate(rows)
 
 
-def of_run(folder: Path, milestones: Sequence[str], names: Sequence[str], days: Sequence[int]) -> Record:
+def of_run(
+    folder: Path, milestones: Sequence[str], names: Sequence[str], days: Sequence[int], flags: Sequence[str] = ()
+) -> Record:
     """Record of a forecast on disk, read at its days, the last of which is its end."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = {day: f"outcome.{day}" for day in days[:-1]} | {days[-1]: "outcome.end"}
-    wanted = [*(f"milestone.{name}" for name in milestones), *columns.values()]
+    wanted = [*(f"milestone.{name}" for name in milestones), *columns.values(), *(f"flag.{name}" for name in flags)]
     paths = sorted((folder / "parts").glob("part-*.parquet"))
     tables = [pq.read_table(pa.BufferReader(path.read_bytes()), columns=wanted) for path in paths]
     if not tables:
@@ -97,7 +106,11 @@ def of_run(folder: Path, milestones: Sequence[str], names: Sequence[str], days: 
     outcomes = {
         day: np.concatenate([_numbers(table.column(name), number) for table in tables]) for day, name in columns.items()
     }
-    return Record(times, outcomes, tuple(names))
+    held = {
+        name: np.concatenate([table.column(f"flag.{name}").to_numpy() for table in tables]).astype(np.bool_)
+        for name in flags
+    }
+    return Record(times, outcomes, tuple(names), held)
 
 
 def nested_record(
@@ -119,7 +132,9 @@ def nested_record(
         return None
     # Everything that decides the histories; a run folder has one seed, but may have had other days.
     mark = {"model": task.model.digest, "seed": task.seed, "until": task.until, "days": list(task.days)}
-    mark |= {"inputs": inputs, "histories": histories}
+    mark |= {"inputs": inputs, "histories": histories, "flags": [name for name, _ in task.model.flags]}
+    if task.past is not None:
+        mark["past"] = task.past.digest
     kept = _kept(folder / NESTED, mark, task) if folder is not None else None
     if kept is not None:
         progress(inputs * histories)
@@ -151,13 +166,17 @@ class _Maker:
         numbers = np.arange(first * self.histories, (first + inputs) * self.histories, dtype=np.int64)
         rows = simulate(plain, first + group, numbers)
         read = [outcome(plain.model, rows.observed[i], rows.milestones, day) for i, day in enumerate(plain.days)]
-        return [*rows.milestones, *read]
+        held = flags_of(plain.model, rows.state, rows.milestones, plain.until)
+        return [*rows.milestones, *read, *held]
 
 
 def _record(task: Task, columns: Sequence[NDArray[Any]]) -> Record:
     names, count = task.model.milestones, len(task.model.milestones)
-    outcomes = dict(zip(task.days, columns[count:], strict=True))
-    return Record(dict(zip(names, columns[:count], strict=True)), outcomes, tuple(n for n, _ in task.model.outcomes))
+    ends = count + len(task.days)
+    outcomes = dict(zip(task.days, columns[count:ends], strict=True))
+    held = {name: column for (name, _), column in zip(task.model.flags, columns[ends:], strict=True)}
+    times = dict(zip(names, columns[:count], strict=True))
+    return Record(times, outcomes, tuple(n for n, _ in task.model.outcomes), held)
 
 
 def _keep(path: Path, mark: Mapping[str, Any], record: Record) -> None:
@@ -165,6 +184,7 @@ def _keep(path: Path, mark: Mapping[str, Any], record: Record) -> None:
 
     arrays: dict[str, NDArray[Any]] = {f"milestone.{name}": times for name, times in record.times.items()}
     arrays |= {f"outcome.{day}": numbers for day, numbers in record.outcomes.items()}
+    arrays |= {f"flag.{name}": held for name, held in record.flags.items()}
     table = pa.table({name: pa.array(values) for name, values in arrays.items()})
     store.write_whole(path, store.parquet_bytes(table.replace_schema_metadata({_META: json.dumps(mark)})))
 
@@ -179,6 +199,7 @@ def _kept(path: Path, mark: Mapping[str, Any], task: Task) -> Record | None:
         if json.loads((table.schema.metadata or {})[_META]) != mark:
             return None
         names = [f"milestone.{name}" for name in task.model.milestones] + [f"outcome.{day}" for day in task.days]
+        names += [f"flag.{name}" for name, _ in task.model.flags]
         return _record(task, [np.asarray(table.column(name).to_numpy()) for name in names])
     except (OSError, pa.ArrowException, LookupError, ValueError):
         return None

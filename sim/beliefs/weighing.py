@@ -45,7 +45,11 @@ MOST: Final = 1_000
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement to be weighed: its proposition by each of the ``days`` it may mean, and how much was stated."""
+    """A statement to be weighed: its proposition by each of the ``days`` it may mean, and how much was stated.
+
+    ``then``: what the model implied of each day when it was said, among ``size_then`` histories; empty where it was
+    said on the date of the forecast.
+    """
 
     name: str
     origin: str
@@ -53,6 +57,8 @@ class Claim:
     days: tuple[int, ...]
     milestone: str | None = None
     outcomes: tuple[str, ...] = ()
+    then: tuple[float, ...] = ()
+    size_then: int = 0
 
     def event(self, day: int) -> Event:
         """The proposition by a day."""
@@ -231,15 +237,37 @@ class Weighing:
         found[:, -1] = found[:, :-1].mean(axis=1)
         return found
 
+    def meant(self, number: int, day: int) -> Stated:
+        """What a claim states of a day on the date of the forecast.
+
+        Said earlier, it lies as far from what is implied now, in log-odds, as it lay from what was implied then: so
+        the facts between move the result, and the step is the speaker's.
+        """
+        claim = self.claims[number]
+        if not claim.then:
+            return claim.stated
+        then = np.array([claim.then[claim.days.index(day)]])
+        now = self.implied[[self.places[number, day]]]
+        sure = weights.sure_implied
+        moved = float(logit(sure(now, self.record.size))[0] - logit(sure(then, claim.size_then))[0])
+        ends = (claim.stated.middle, claim.stated.low, claim.stated.high)
+        return Stated(*(float(expit(weights.stated_odds(end) + moved)) for end in ends))
+
+    def apart(self, number: int, day: int) -> float:
+        """How far a claim lies from what the model implied when it was said, in log-odds."""
+        own = weights.sure_implied(self.implied[[self.places[number, day]]], self.record.size)
+        return float(logit(self.meant(number, day).middle) - logit(own)[0])
+
     def _one(self, given: Sequence[float], method: Method, days: Sequence[int]) -> Floats:
         rows = [self.places[i, day] for i, day in enumerate(days)]
         groups = Cells(self.cells.index, self.cells.share, self.cells.holds[rows])
-        stated = [claim.stated.middle for claim in self.claims]
+        meant = [self.meant(i, day) for i, day in enumerate(days)]
+        stated = [one.middle for one in meant]
         if method == "pool":
             return weights.pool(groups, stated, given)
         if method == "linear":
             return weights.linear(groups, stated, given)
-        low, high = self._targets(groups, given)
+        low, high = self._targets(groups, meant, given)
         try:
             return weights.meet(groups, low, high)
         except InfeasibleError as error:
@@ -248,11 +276,13 @@ class Weighing:
                 f"{said}: these chances cannot be met together; give them less weight, or use the method pool"
             ) from error
 
-    def _targets(self, groups: Cells, given: Sequence[float]) -> tuple[list[float], list[float]]:
+    def _targets(
+        self, groups: Cells, meant: Sequence[Stated], given: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
         """Ends that each proposition has to meet: what was stated, moved towards the model in log-odds."""
         ends: tuple[list[float], list[float]] = ([], [])
-        for claim, weight, own in zip(self.claims, given, groups.implied().tolist(), strict=True):
-            for end, stated in zip(ends, (claim.stated.low, claim.stated.high), strict=True):
+        for told, weight, own in zip(meant, given, groups.implied().tolist(), strict=True):
+            for end, stated in zip(ends, (told.low, told.high), strict=True):
                 movable = weight > 0.0 and 0.0 < own < 1.0
                 odds = (1.0 - weight) * logit(own) + weight * logit(stated) if movable else None
                 end.append(own if odds is None else float(expit(odds)))
@@ -282,12 +312,12 @@ class Weighing:
 
     def _by_reading(self, given: Sequence[float], days: Sequence[int]) -> Floats:
         ratio = np.ones(self.sets)
-        for i, (claim, weight, day) in enumerate(zip(self.claims, given, days, strict=True)):
+        for i, (weight, day) in enumerate(zip(given, days, strict=True)):
             spread = float(self.spreads[self.places[i, day]])
             if weight > 0.0 and spread > 0.0:
                 error = spread * math.sqrt((1.0 - weight) / weight)  # the error for which the rule gives this weight
                 held = self.held[self.places[i, day]]
-                ratio *= weights.evidence(held, self.histories, claim.stated.middle, error)
+                ratio *= weights.evidence(held, self.histories, self.meant(i, day).middle, error)
         return np.asarray(ratio / ratio.mean())
 
 

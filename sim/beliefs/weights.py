@@ -122,10 +122,15 @@ def stated_odds(share: float) -> float:
     return float(logit(sure(share)))
 
 
+def _odds(share: float) -> float:
+    """Log-odds of a chance that may lie beyond what anybody states (carried from an earlier day); never without end."""
+    return stated_odds(share) if share in (0.0, 1.0) else float(logit(share))
+
+
 def pool(groups: Cells, stated: Sequence[float], weights: Sequence[float]) -> Floats:
     """Ratio (cells,) of the logarithmic pool; ``stated`` chances and ``weights`` 0 … 1, one a proposition."""
     own = logit(sure_implied(groups.implied(), groups.histories))
-    steps = [w * (stated_odds(s) - m) for s, w, m in zip(stated, weights, own.tolist(), strict=True)]
+    steps = [w * (_odds(s) - m) for s, w, m in zip(stated, weights, own.tolist(), strict=True)]
     return _tilted(groups, np.array(steps))
 
 

@@ -50,7 +50,8 @@ def draw(data: Mapping[str, Any], move: Mapping[str, Any]) -> Figure:
     parts = sorted((part for part in move["parts"] if part["what"] == what), key=lambda part: -abs(part["value"]))
     rows = [(words(part["group"]), _items(by_group[part["group"]])) for part in parts]
     first, last = (f"as of {date_words(move[end])}" for end in ("from", "to"))
-    rows = [(first, "the forecast"), *rows, (last, "the forecast")]
+    ends = "the forecast, statements weighed" if move.get("said") else "the forecast"
+    rows = [(first, ends), *rows, (last, ends)]
     height = row_height([says for _, says in rows], COLUMN, ROW)
     event = data["headline"] or f"{words(what)} on {date_words(data['by'])}"
     headline = wrapped(f"Chance of: {event}", WIDTH * 0.82)

@@ -31,7 +31,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tup
 
     Raises ValueError where successes are not within 0 … trials.
     """
-    k, n = _counts(successes, trials)
+    k, n = counts_of(successes, trials)
     z = normal_quantile(level)
     z2 = z * z
     share = np.divide(k, n, out=np.full(k.shape, 0.5), where=n > 0)
@@ -41,24 +41,6 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tup
     # Rounding would leave 1e-19 where the interval touches the end.
     low = np.where(k == 0, 0.0, np.maximum(low, 0.0))
     high = np.where(k == n, 1.0, np.minimum(high, 1.0))
-    return low, high
-
-
-def clopper_pearson(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Exact interval of a share (Clopper and Pearson, Biometrika 26, 1934); arrays broadcast.
-
-    Never covers less often than its level, for the price of being wide.
-
-    Raises ValueError where successes are not within 0 … trials.
-    """
-    from scipy.special import betaincinv
-
-    k, n = _counts(successes, trials)
-    normal_quantile(level)  # checks the level
-    tail = (1.0 - level) / 2.0
-    inner = np.clip(k, 1.0, np.maximum(n - 1.0, 1.0))
-    low = np.where(k == 0, 0.0, betaincinv(np.where(k == 0, inner, k), n - np.where(k == 0, inner, k) + 1.0, tail))
-    high = np.where(k == n, 1.0, betaincinv(np.where(k == n, inner, k) + 1.0, np.maximum(n - k, 1.0), 1.0 - tail))
     return low, high
 
 
@@ -122,7 +104,11 @@ def quantile_by_day(counts: ArrayLike, trials: int, share: float, level: float =
     return day(estimate), day(low), day(high)
 
 
-def _counts(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
+def counts_of(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
+    """Successes and trials in one shape.
+
+    Raises ValueError where successes are not within 0 … trials.
+    """
     k, n = np.broadcast_arrays(np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64))
     if (k < 0).any() or (k > n).any():
         raise ValueError("successes must lie within 0 … trials; check which numbers were handed over")

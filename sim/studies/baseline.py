@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,20 +34,22 @@ def answer(order: Order) -> int:
     """Print the page of an order's scenario and keep it."""
     from sim.studies.order import say_folder
 
-    lines, folder = write(order.scenario(), order.settings, order.results)
+    lines, folder = write(order.scenario(), order.settings, order.results, order.command)
     print("\n".join(lines))
     print()
     say_folder(folder)
     return 0
 
 
-def write(scenario: Scenario, settings: Settings, results: Path) -> tuple[list[str], Path]:
+def write(scenario: Scenario, settings: Settings, results: Path, command: str = "") -> tuple[list[str], Path]:
     """The page of a scenario in words and as JSON; returns its lines and the folder in which both lie."""
     from sim.runs import store
     from sim.studies.forecast import identity_of, task_of
+    from sim.studies.kept import kept
+    from sim.studies.settings import RESTART
 
-    task = task_of(scenario, settings)
-    data = {
+    task = task_of(scenario, replace(settings, past=RESTART))  # no history is simulated, so there is no past either
+    data: Data = {
         "format": store.FORMAT,
         "study": STUDY,
         "scenario": scenario.name,
@@ -59,13 +62,15 @@ def write(scenario: Scenario, settings: Settings, results: Path) -> tuple[list[s
     }
     identity = identity_of(scenario, task)
     folder = store.run_folder(results, scenario.name, STUDY, identity.configuration)
-    lines = tell(data)
-    store.write_whole(folder / "page.txt", ("\n".join(lines) + "\n").encode())
-    store.write_json(folder / "summary.json", data)
-    manifest = {key: data[key] for key in ("format", "study", "scenario", "as_of")}
-    manifest |= {"configuration": identity.configuration, "model": identity.model, "complete": True}
-    store.write_json(folder / "manifest.json", manifest)
-    return lines, folder
+    made = {"configuration": identity.configuration, "model": identity.model, "command": command}
+    # Nothing is simulated: what lies there is shown if it is this very page, and else written afresh.
+    asked = 0 if store.read_json(folder / "summary.json") == data else 1
+    shown = kept(folder, made, asked, lambda _: data, None, again=settings.again, also=_page_file)
+    return tell(shown), folder
+
+
+def _page_file(data: Data) -> dict[str, bytes]:
+    return {"page.txt": ("\n".join(tell(data)) + "\n").encode()}
 
 
 # ------------------------------------------------------------------------------------------------------ numbers

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sim.beliefs import scoring
-from sim.beliefs.record import Record, of_run
-from sim.beliefs.weights import history_weights
 from sim.runs import store
-from sim.statistics.shown import words
 from sim.studies.forecast import Result, forecast, load, task_of
-from sim.studies.happened import Happened, read
+from sim.studies.happened import Happened, asked_of, read
 from sim.studies.order import Order, remark, say_folder, watched
+from sim.studies.past import work
+from sim.studies.score_laws import laws_of, scores
 from sim.studies.settings import SettingError, Settings
-from sim.studies.weighed import claims_of, in_force, opened, prepared
+from sim.studies.weighed import opened
 
 if TYPE_CHECKING:
     from sim.runs.plan import Task
@@ -27,17 +22,7 @@ if TYPE_CHECKING:
 
 STUDY: Final = "score"
 SETTINGS: Final = ("happened", "run", "floor")
-Floats = NDArray[np.float64]
 Data = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Law:
-    """A law that is scored: ``weights`` (n,) of the histories, or None where it only knows the outcomes' number."""
-
-    kind: str
-    label: str
-    weights: Floats | None
 
 
 def answer(order: Order) -> int:
@@ -48,19 +33,17 @@ def answer(order: Order) -> int:
     given, folder = order.study.get("happened"), order.study.get("run")
     if not isinstance(given, str):
         raise SettingError("study.happened: say which file tells what happened, such as study.happened=happened.yaml")
-    floor = order.study.get("floor", scoring.FLOOR)
-    if not isinstance(floor, int | float) or isinstance(floor, bool) or not 0.0 < floor <= 0.5:
-        raise SettingError(f"study.floor: {floor!r}; a chance above 0 and up to 0.5 is wanted, such as 0.001")
+    floor = floor_of(order.study)
     if folder is not None:
         scenario, settings, task = opened(Path(str(folder)))
-        found, happened = load(Path(str(folder))), read(Path(given), scenario, task.until)
+        found, happened = load(Path(str(folder))), read(Path(given), asked_of(scenario, task.until))
     else:
         scenario, settings = order.scenario(), order.settings
         task = task_of(scenario, settings)
-        happened = read(Path(given), scenario, task.until)
-        with watched(settings.replications + settings.inputs * settings.histories) as progress:
+        happened = read(Path(given), asked_of(scenario, task.until))
+        with watched(work(scenario, settings)) as progress:
             found = forecast(scenario, settings, order.results, command=order.command, progress=progress, say=remark)
-    data = scored(scenario, settings, found, happened, float(floor))
+    data = scored(scenario, settings, found, happened, floor)
     show(data, table.console())
     identity = store.configuration_hash({"forecast": found.summary["content_hash"], "happened": repr(happened)})
     place = store.run_folder(order.results, scenario.name, STUDY, identity)
@@ -72,6 +55,14 @@ def answer(order: Order) -> int:
     return 0
 
 
+def floor_of(study: Mapping[str, Any]) -> float:
+    """The least chance that counts in a logarithm. Raises SettingError."""
+    floor = study.get("floor", scoring.FLOOR)
+    if not isinstance(floor, int | float) or isinstance(floor, bool) or not 0.0 < floor <= 0.5:
+        raise SettingError(f"study.floor: {floor!r}; a chance above 0 and up to 0.5 is wanted, such as 0.001")
+    return float(floor)
+
+
 def scored(
     scenario: Scenario, settings: Settings, found: Result, happened: Happened, floor: float = scoring.FLOOR
 ) -> Data:
@@ -81,12 +72,10 @@ def scored(
     """
     task = task_of(scenario, settings)
     _check(happened, task, found)
-    record = of_run(found.folder, task.model.milestones, [name for name, _ in task.model.outcomes], task.days)
-    laws = list(_laws(scenario, settings, task, found, record))
-    rows = [_scores(law, record, task, happened, floor) for law in laws]
-    for row in rows:
-        for day, score in row["outcomes"].items():
-            score["gain"] = score["log"] - rows[0]["outcomes"][day]["log"]
+    names = [name for name, _ in task.model.outcomes]
+    laws = laws_of(scenario, settings, task, found, {name: list(by) for name, by in happened.counts.items()})
+    rows = [scores(law, names, happened, floor) for law in laws]
+    gained(rows)
     return {
         "format": store.FORMAT,
         "study": STUDY,
@@ -100,9 +89,16 @@ def scored(
             "ranked": list(happened.ranked),
         },
         "dates": {str(day): scenario.date(day).isoformat() for day in {*happened.outcomes, happened.known}},
-        "laws": rows,
-        "counts": list(_counts(scenario, found, happened)),
+        "laws": [_without_counts(row) for row in rows if row["kind"] != "stays"],
+        "counts": list(_counts(scenario, rows, happened)),
     }
+
+
+def gained(rows: Sequence[Data]) -> None:
+    """Add to every log score of an outcome what it gains over the first row's, the model's."""
+    for row in rows:
+        for day, score in row["outcomes"].items():
+            score["gain"] = score["log"] - rows[0]["outcomes"][day]["log"]
 
 
 def _check(happened: Happened, task: Task, found: Result) -> None:
@@ -117,97 +113,25 @@ def _check(happened: Happened, task: Task, found: Result) -> None:
     for name in happened.counts:
         if name not in followed:
             raise SettingError(f"counts.{name}: not followed day by day; those are {', '.join(sorted(followed))}")
-    if not (happened.outcomes or happened.milestones or happened.counts):
+    if happened.empty:
         raise SettingError("what happened: the file gives no outcome, milestone or count to score")
 
 
-def _laws(scenario: Scenario, settings: Settings, task: Task, found: Result, record: Record) -> Iterator[Law]:
-    """The model first, then everything it is held against."""
-    yield Law("model", "the model", np.full(record.size, 1.0 / record.size))
-    for name, page in found.summary.get("rival", {}).items():
-        for key, kind, label in (("pooled", "past", "past cases"), ("probability", "rival", "one-page rival")):
-            by = {int(day): numbers[key] for day, numbers in page["by"].items() if numbers}
-            if by:
-                yield Law(kind, f"{label}: {words(name)}", scoring.completed(record, name, by))
-    if any(statement.about is None for statement in scenario.statements):
-        try:
-            claims, _ = claims_of(scenario, in_force(scenario), task)
-        except SettingError as error:
-            remark(f"statements are not scored: {error}")
-            claims = ()
-    else:
-        claims = ()
-    if claims:
-        weighing = prepared(task, found.folder, claims, inputs=settings.inputs, histories=settings.histories)
-        for i, claim in enumerate(claims):
-            alone = [1.0 if k == i else 0.0 for k in range(len(claims))]
-            ratio = weighing.ratio(alone, "pool")
-            yield Law("stated", f"{words(claim.name)} at face value", history_weights(weighing.cells, ratio))
-        rule = weighing.ratio(weighing.default_weights(), "pool")
-        yield Law("weighted", "the model and statements, weighted by rule", history_weights(weighing.cells, rule))
-    yield Law("uniform", "every outcome alike", None)
+def _without_counts(row: Data) -> Data:
+    return {key: value for key, value in row.items() if key != "counts"}
 
 
-def _scores(law: Law, record: Record, task: Task, happened: Happened, floor: float) -> Data:
-    outcomes, names = {}, list(record.names)
-    for day, name in happened.outcomes.items():
-        shares = (
-            scoring.outcome_law(record, law.weights, day)
-            if law.weights is not None
-            else np.full(len(names), 1.0 / len(names))
-        )
-        seen = names.index(name)
-        outcomes[str(day)] = {
-            "chance": float(shares[seen]),
-            "log": scoring.log_score(float(shares[seen]), floor),
-            "brier": scoring.brier(shares, seen),
-            "ranked": _ranked(shares, names, name, happened.ranked),
-        }
-    milestones = {}
-    for name, came in happened.milestones.items():
-        if law.weights is None:
-            continue
-        chance = scoring.reached(record, law.weights, name, task.until)
-        by = {
-            str(day): scoring.brier_of(float(chance[day]), happened=came is not None and came <= day)
-            for day in task.days
-            if day <= happened.known
-        }
-        milestones[name] = {"by": by, "crps": scoring.crps_days(chance, came, happened.known)}
-    return {"kind": law.kind, "label": law.label, "outcomes": outcomes, "milestones": milestones}
-
-
-def _ranked(shares: Floats, names: list[str], happened: str, order: tuple[str, ...]) -> float | None:
-    """Ranked score over outcomes in rising order; all others lie together below them."""
-    if not order:
-        return None
-    above = [float(shares[names.index(name)]) for name in order]
-    place = order.index(happened) + 1 if happened in order else 0
-    return scoring.ranked([max(1.0 - sum(above), 0.0), *above], place)
-
-
-def _counts(scenario: Scenario, found: Result, happened: Happened) -> Iterator[Data]:
-    """Counts by date: the model's score, and that of a count that stays where it was."""
-    if not happened.counts:
-        return
-    followed = found.occupancy()
-    scales: Mapping[str, Any] = {count["name"]: count for count in found.summary["counts"]}
+def _counts(scenario: Scenario, rows: Sequence[Data], happened: Happened) -> Iterator[Data]:
+    """Counts by date: the score of the model, of a count that stays where it was, and of all other laws."""
     for name, by_day in happened.counts.items():
-        scale, mine = scales[name], followed["watched"] == f"state.{name}"
         for day, seen in by_day.items():
-            there = mine & (followed["day"] == day)
-            values = scale["lower"] + scale["step"] * followed["value"][there]
-            shares = followed["histories"][there] / found.summary["replications"]
-            start = mine & (followed["day"] == 0)
-            first = scale["lower"] + scale["step"] * followed["value"][start]
-            stays = followed["histories"][start] / found.summary["replications"]
+            found = {row["label"]: row["counts"][name][str(day)] for row in rows if str(day) in row["counts"][name]}
+            last = next(row["label"] for row in rows if row["kind"] == "stays")
             yield {
                 "name": name,
                 "date": scenario.date(day).isoformat(),
                 "seen": seen,
-                "mean": float((values * shares).sum()),
-                "below": float(shares[values < seen].sum()),
-                "at_most": float(shares[values <= seen].sum()),
-                "crps": scoring.crps(values, shares, seen),
-                "stays": scoring.crps(first, stays, seen),
+                **found[rows[0]["label"]],
+                "stays": found[last]["crps"],
+                "laws": [{"label": label, "mean": one["mean"], "crps": one["crps"]} for label, one in found.items()],
             }

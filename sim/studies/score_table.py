@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim.statistics.shown import date_words, percent, words
-from sim.studies.table import ruled
+from sim.studies.table import NOTHING, ruled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,6 +77,15 @@ def _counts(data: Mapping[str, Any], out: Console) -> None:
     for count in data["counts"]:
         cells = [f"{count['seen']:g}", f"{count['mean']:.1f}", percent(count["below"]), f"{count['crps']:.1f}"]
         table.add_row(words(count["name"]), date_words(count["date"]), *cells, f"{count['stays']:.1f}")
+    out.print(table)
+    labels = list(dict.fromkeys(law["label"] for count in data["counts"] for law in count["laws"]))
+    table = ruled("CRPS of the counts (mean in brackets), beside the other laws")
+    table.add_column("")
+    for count in data["counts"]:
+        table.add_column(f"{words(count['name'])}\n{date_words(count['date'])}", justify="right")
+    for label in labels:
+        found = [next((law for law in count["laws"] if law["label"] == label), None) for count in data["counts"]]
+        table.add_row(label, *(f"{law['crps']:.1f} ({law['mean']:.1f})" if law else NOTHING for law in found))
     out.print(table)
 
 

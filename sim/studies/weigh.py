@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.beliefs.record import Event, of_run
-from sim.beliefs.weighing import METHODS, Claim, Method, Weighing
+from sim.beliefs.weighing import ENOUGH, METHODS, Claim, Method, Weighing
 from sim.beliefs.weights import stated_odds, sure_implied
 from sim.model.compiled import RULES_VERSION
 from sim.runs import store
+from sim.runs.execute import Progress
 from sim.statistics.odds import expit, logit
 from sim.statistics.shown import date_words, percent, words
-from sim.studies.forecast import forecast, task_of
+from sim.studies.forecast import Result, forecast, identity_of, task_of
+from sim.studies.kept import kept
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
+from sim.studies.past import work
+from sim.studies.settings import MOST as MOST_HISTORIES
+from sim.studies.settings import SettingError, Settings, whole
 from sim.studies.weighed import (
     READINGS,
     bend_data,
@@ -33,12 +38,16 @@ from sim.studies.weighed import (
     weight_of,
     weights_of,
 )
+from sim.studies.weighed_then import carried
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario, Statement
 
 STUDY: Final = "weigh"
-SETTINGS: Final = ("statements", "weight", "method", "readings", "figures")
+SETTINGS: Final = ("statements", "weight", "method", "readings", "most", "figures")
+#: Histories up to which a run is extended, unless told otherwise; and how often it is looked again.
+MOST: Final = 200_000
+LOOKS: Final = 4
 #: Weights that are always shown.
 ALWAYS: Final = (0.0, 0.33, 0.67, 1.0)
 #: Weights of the grid.
@@ -57,6 +66,7 @@ class Asked:
     weight: float | None = None
     method: Method = "pool"
     readings: tuple[int, ...] = READINGS
+    most: int = MOST
 
 
 def asked_of(study: Mapping[str, Any]) -> Asked:
@@ -67,7 +77,15 @@ def asked_of(study: Mapping[str, Any]) -> Asked:
         weight_of(study.get("weight")),
         method_of(study.get("method", "pool")),
         readings_of(study.get("readings", list(READINGS))),
+        _most(study.get("most")),
     )
+
+
+def _most(given: Any) -> int:
+    most = MOST if given is None else whole(given, "study.most")
+    if not 1 <= most <= MOST_HISTORIES:
+        raise SettingError(f"study.most: {most} is outside 1 … {MOST_HISTORIES:,}; so many histories are run at most")
+    return most
 
 
 def answer(order: Order) -> int:
@@ -81,27 +99,52 @@ def answer(order: Order) -> int:
     for text in data["remarks"]:
         remark(text)
     show(data, table.console())
-    if figures:
+    if figures and not (folder / "figures" / "grid.png").is_file():
         plot(data, folder)
     say_folder(folder)
     return 0
 
 
 def weigh(order: Order, asked: Asked) -> tuple[Data, Path]:
-    """The numbers as plain data, and the folder they lie in."""
+    """The numbers as plain data, and the folder they lie in; a complete one of as many histories is shown."""
     scenario, settings = order.scenario(), order.settings
     chosen = in_force(scenario, asked.statements)
     task = task_of(scenario, settings)
+    claims_of(scenario, chosen, task, asked.readings)  # what cannot be is told before anything is simulated
+    identity = store.configuration_hash(
+        {
+            "rules": RULES_VERSION,
+            "forecast": identity_of(scenario, task).configuration,
+            "nested": [settings.inputs, settings.histories],
+            "asked": [list(asked.statements or ()), asked.weight, asked.method, list(asked.readings), asked.most],
+        }
+    )
+    folder = store.run_folder(order.results, scenario.name, STUDY, identity)
+    data = kept(
+        folder,
+        {"configuration": identity, "command": order.command},
+        settings.replications,
+        lambda n: _made(order, scenario, replace(settings, replications=n), asked),
+        _table,
+        again=settings.again,
+        figures=("side_by_side", "grid"),
+    )
+    return data, folder
+
+
+def _made(order: Order, scenario: Scenario, settings: Settings, asked: Asked) -> Data:
+    """The numbers from so many histories, or from more where a weight shown would leave too few effective ones."""
+    chosen, task = in_force(scenario, asked.statements), task_of(scenario, settings)
     claims, remarks = claims_of(scenario, chosen, task, asked.readings)
     looked_back = recollections(scenario, chosen)
     dates = dict.fromkeys(statement.about for statement in looked_back if statement.about is not None)
     nested = settings.inputs * settings.histories
-    with watched((settings.replications + nested) * (1 + len(dates)) + nested) as progress:
-        found = forecast(scenario, settings, order.results, command=order.command, progress=progress, say=remark)
-        weighing = prepared(
-            task, found.folder, claims, inputs=settings.inputs, histories=settings.histories,
-            executor=settings.executor, progress=progress,
-        )  # fmt: skip
+    common: Any = {"command": order.command}
+    with watched(work(scenario, settings) * (1 + len(dates)) + nested) as progress:
+        common["progress"] = progress
+        claims, more = carried(scenario, chosen, claims, settings, order.results, **common)
+        remarks += more
+        found, weighing = _enough(order, scenario, settings, asked, claims, progress=progress)
         then: dict[datetime.date, tuple[Scenario, Path]] = {}
         for date in dates:
             try:
@@ -109,37 +152,60 @@ def weigh(order: Order, asked: Asked) -> tuple[Data, Path]:
             except ValueError as error:
                 remarks.append(f"no forecast of {date} to compare with: {str(error).splitlines()[0]}")
                 continue
-            made = forecast(past, settings, order.results, command=order.command, progress=progress)
-            then[date] = past, made.folder
+            then[date] = past, forecast(past, settings, order.results, **common).folder
     statements = [s for s in chosen if s.name in {claim.name for claim in claims}]
     recalled = [_recalled(s, *then[s.about], order, asked) for s in looked_back if s.about in then]
     data = computed(found.summary, statements, weighing, asked)
-    data |= {"recollections": recalled, "remarks": remarks}
+    data |= {"forecast": found.folder.name, "recollections": recalled, "remarks": remarks}
     data["disagreement"] = [sentence(statement, recalled) for statement in data["statements"]]
-    identity = store.configuration_hash(
-        {
-            "rules": RULES_VERSION,
-            "forecast": found.summary["digests"]["configuration"],
-            "asked": [list(asked.statements or ()), asked.weight, asked.method, list(asked.readings)],
-        }
-    )
-    folder = store.run_folder(order.results, scenario.name, STUDY, identity)
-    record = {key: data[key] for key in ("format", "study", "scenario", "as_of", "seed", "replications")}
-    record |= {"rules_version": RULES_VERSION, "configuration": identity, "command": order.command}
-    record |= {"forecast": found.folder.name, "content_hash": found.summary["content_hash"]}
-    store.write_json(folder / "manifest.json", {**record, "complete": False})
-    store.write_json(folder / "summary.json", data)
-    store.write_whole(folder / "weighed.parquet", _table(data))
-    store.write_json(folder / "manifest.json", {**record, "complete": True})
-    return data, folder
+    return data
+
+
+def _enough(
+    order: Order,
+    scenario: Scenario,
+    settings: Settings,
+    asked: Asked,
+    claims: tuple[Claim, ...],
+    *,
+    progress: Progress,
+) -> tuple[Result, Weighing]:
+    """The forecast, extended until every weight shown leaves enough effective histories or there are the most."""
+    n = settings.replications
+    for look in range(LOOKS):
+        sized = replace(settings, replications=n, again=settings.again and look == 0)
+        found = forecast(scenario, sized, order.results, command=order.command, progress=progress, say=remark)
+        n = max(n, found.summary["replications"])
+        weighing = prepared(
+            task_of(scenario, sized), found.folder, claims, inputs=sized.inputs, histories=sized.histories,
+            executor=sized.executor, progress=progress,
+        )  # fmt: skip
+        laws = _laws(weighing, asked)
+        needed = [law["needed"] for law in laws if not law["why_not"] and law["needed"]]
+        wanted = min(max(needed, default=0), asked.most)
+        if wanted <= n or look == LOOKS - 1:
+            break
+        remark(
+            f"a weight shown leaves fewer than {ENOUGH:,.0f} effective histories: {wanted:,} are run instead of {n:,} "
+            f"(study.most={asked.most} at most)"
+        )
+        n = wanted
+    return found, weighing
+
+
+def _laws(weighing: Weighing, asked: Asked) -> list[Data]:
+    """The laws that are shown: those of the weights that always are, and the one by rule or as asked."""
+    chosen = weights_of(weighing, asked.weight)
+    how = "given" if asked.weight is not None else "rule"
+    # Without weight every method is the model, and the model is told by its own histories.
+    laws = [_law(weighing, weighing.capped([w] * len(chosen)), asked.method if w else "pool", f"{w:g}") for w in ALWAYS]
+    return [*laws, _law(weighing, chosen, asked.method, how)]
 
 
 def computed(summary: Data, statements: Sequence[Statement], weighing: Weighing, asked: Asked) -> Data:
     """Everything but the comparison with earlier dates, as plain data."""
     chosen = weights_of(weighing, asked.weight)
-    how = "given" if asked.weight is not None else "rule"
-    laws = [_law(weighing, weighing.capped([w] * len(chosen)), asked.method, f"{w:g}") for w in ALWAYS]
-    laws.append(_law(weighing, chosen, asked.method, how))
+    laws = _laws(weighing, asked)
     told = [_statement(summary, statement, weighing, i, chosen[i]) for i, statement in enumerate(statements)]
     ratio = weighing.ratio(chosen, "pool")
     keys = ("title", "question", "scenario", "as_of", "until_days", "days", "seed", "replications", "inputs")
@@ -149,6 +215,7 @@ def computed(summary: Data, statements: Sequence[Statement], weighing: Weighing,
         **{key: summary[key] for key in (*keys, "histories", "content_hash")},
         "method": asked.method,
         "weight": asked.weight,
+        "most": asked.most,
         "statements": told,
         "laws": laws,
         "sides": [_side(summary, told, laws, event) for event in _events(told)],
@@ -182,7 +249,11 @@ def sentence(statement: Mapping[str, Any], recalled: Sequence[Mapping[str, Any]]
     """How far the model and the speaker lie apart, and whether they did before."""
     apart = abs(statement["apart"])
     reading = "by the same date" if statement["deadline"] else "on the same reading"
-    now = f"{percent(statement['implied'])} against {statement['words']}"
+    then_implied = statement.get("then")
+    own = statement["implied"] if then_implied is None else then_implied
+    now = f"{percent(own)} against {statement['words']}"
+    if then_implied is not None:
+        now += f", as of {date_words(statement['said_on'])}, when it was said"
     before = next(
         (r for r in recalled if r["origin"] == statement["origin"] and r["proposition"] == statement["proposition"]),
         None,
@@ -205,7 +276,9 @@ def _statement(summary: Data, statement: Statement, weighing: Weighing, number: 
     places = [weighing.places[number, day] for day in claim.days]
     implied = [float(weighing.implied[place]) for place in places]
     mean = sum(implied) / len(implied)
-    sure = float(sure_implied(_array(mean), weighing.record.size))
+    apart = [weighing.apart(number, day) for day in claim.days]
+    if not claim.then:  # one number for all readings: what was said against the mean of what is implied
+        apart = [stated_odds(statement.stated.middle) - float(logit(_sure(mean, weighing)))]
     ratio = weighing.ratio([weight if i == number else 0.0 for i in range(len(weighing.claims))], "pool")
     alone = weighing.cells.implied(ratio)
     as_of = datetime.date.fromisoformat(summary["as_of"])
@@ -215,7 +288,8 @@ def _statement(summary: Data, statement: Statement, weighing: Weighing, number: 
         "weight": weight,
         "spread": float((weighing.spreads[places] ** 2).mean() ** 0.5),
         "implied": mean,
-        "apart": stated_odds(statement.stated.middle) - float(logit(sure)),
+        "apart": sum(apart) / len(apart),
+        "then": sum(claim.then) / len(claim.then) if claim.then else None,
         "readings": [
             {
                 "day": day,
@@ -223,7 +297,9 @@ def _statement(summary: Data, statement: Statement, weighing: Weighing, number: 
                 "implied": own,
                 "spread": float(weighing.spreads[place]),
                 "target": float(
-                    expit((1 - weight) * logit(_sure(own, weighing)) + weight * stated_odds(statement.stated.middle))
+                    expit(
+                        (1 - weight) * logit(_sure(own, weighing)) + weight * logit(weighing.meant(number, day).middle)
+                    )
                 ),
                 "weighted": float(alone[place]),
                 "never": own in (0.0, 1.0),
@@ -288,7 +364,7 @@ def _method(weighing: Weighing, given: Sequence[float], method: Method) -> Data:
             wanted = [e.day == day and _part_of(e, event) for e in weighing.events]
             chances[str(day)] = float(bent.chance[wanted].sum())
         found.append({"statement": claim.name, "by": chances})
-    return {"assumes": METHODS[method], "why_not": None, "by": found, **bend_data(weighing, bent)}
+    return {"assumes": METHODS[method], "why_not": None, "by": found, **bend_data(weighing, bent, method)}
 
 
 def _part_of(event: Event, whole: Event) -> bool:
@@ -402,6 +478,8 @@ def _table(data: Data) -> bytes:
         head = {"method": law["method"], "weight": law["label"], "nats": law["nats"], "effective": law["effective"]}
         for day, by in law["outcomes_by"].items():
             rows += [{**head, "kind": "outcome", "name": name, "day": int(day), **five} for name, five in by.items()]
+        last = int(data["until_days"])
+        rows += [{**head, "kind": "flag", "name": name, "day": last, **five} for name, five in law["flags"].items()]
         for name, found in law["milestones"].items():
             for day, five in found["by"].items():
                 rows.append({**head, "kind": "milestone", "name": name, "day": int(day), **five})

@@ -56,6 +56,11 @@ def told(statement: Mapping[str, Any], data: Mapping[str, Any]) -> str:
         )
     else:
         why = "by rule: no input leaves the model in doubt about it"
+    if statement["then"] is not None:
+        when += (
+            f"; then the model said {percent(statement['then'])}, and that step in log-odds is taken; what is known "
+            "since conditions the result"
+        )
     never = [str(reading["day"]) for reading in readings if reading["never"]]
     stuck = f" By day {', '.join(never)} all histories go one way, which no weight can change." if never else ""
     return (
@@ -68,7 +73,8 @@ def footer(data: Mapping[str, Any]) -> list[str]:
     """What has to be said with every number."""
     return [
         f"{plural(data['replications'], 'simulated history')}, seed {data['seed']}; the same as without statements. "
-        f"A weight decides how much each of them counts; under {ENOUGH:,.0f} effective ones more are needed.",
+        f"A weight decides how much each of them counts; where one leaves fewer than {ENOUGH:,.0f} effective ones, "
+        f"more are run, up to {data['most']:,} (study.most).",
         "The weight is given to the statement; it is no chance that the speaker is right. Weight 1 takes the speaker "
         "at their word. Stated 0 and 100 % are read as 1 and 99 %. Facts that a speaker cites are in the model "
         "already, so a high weight counts them twice.",
@@ -104,6 +110,11 @@ def _outcomes(data: Mapping[str, Any], width: int) -> Table:
         table.add_row("What has happened by then", *[""] * len(laws), style="bold")
     for name in data["sentences"]["milestones"]:
         table.add_row(words(name), *(_ranged(law["milestones"][name]["by"][last]) for law in laws))
+    if data["sentences"]["flags"]:
+        table.add_section()
+        table.add_row("Beside the outcome", *[""] * len(laws), style="bold")
+    for name in data["sentences"]["flags"]:
+        table.add_row(words(name), *(_ranged(law["flags"][name]) for law in laws))
     return table
 
 
@@ -117,7 +128,9 @@ def _bends(data: Mapping[str, Any]) -> Table:
             continue
         notes = ["the statement replaces the model"] * law["replaces"]
         if law["needed"]:
-            notes.append(f"too few: run.replications={law['needed']} would do")
+            notes.append(f"too few even with {data['replications']:,}: study.most={law['needed']} would do")
+        if law["needed_inputs"]:
+            notes.append(f"too few: run.inputs={law['needed_inputs']} would do")
         table.add_row(_head(law), f"{law['nats']:.2f}", f"{law['effective']:,.0f}", "; ".join(notes))
     return table
 

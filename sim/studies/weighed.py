@@ -14,8 +14,8 @@ from sim.model.expressions import nearest
 from sim.runs.execute import Executor, Progress, silent
 from sim.runs.plan import Task
 from sim.statistics.intervals import wilson
-from sim.statistics.shown import date_words, plural
-from sim.studies.settings import SettingError, Settings, whole
+from sim.statistics.shown import date_words
+from sim.studies.settings import RESTART, SettingError, Settings, whole
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario, Statement
@@ -46,6 +46,12 @@ class Weighed:
     def milestones(self) -> dict[str, Any]:
         """Milestone -> ``by`` day the same five shares."""
         found: dict[str, Any] = self.data["milestones"]
+        return found
+
+    @property
+    def flags(self) -> dict[str, dict[str, float]]:
+        """Flag at the end -> the same five shares."""
+        found: dict[str, dict[str, float]] = self.data["flags"]
         return found
 
     @property
@@ -131,11 +137,6 @@ def claims_of(
         remarks += left
         if not days:
             continue
-        if elapsed > 0:
-            remarks.append(
-                f"statement {statement.name}: said {plural(elapsed, 'day')} before the date of the forecast, and held "
-                "against it as if said again; what is left of its time counts"
-            )
         if statement.outcomes:
             for day in days:
                 if day not in task.days:
@@ -194,7 +195,8 @@ def prepared(
 ) -> Weighing:
     """The claims with the histories of a finished forecast, and those of its nested run."""
     names = [name for name, _ in task.model.outcomes]
-    record = of_run(folder, task.model.milestones, names, task.days)
+    flags = [name for name, _ in task.model.flags]
+    record = of_run(folder, task.model.milestones, names, task.days, flags)
     nested: Record | None = nested_record(task, inputs, histories, executor=executor, progress=progress, folder=folder)
     return Weighing(claims, record, nested, inputs, task.days)
 
@@ -206,35 +208,42 @@ def law_data(weighing: Weighing, given: Sequence[float], method: Method) -> Data
     low, high = wilson(bent.chance * bent.effective, bent.effective)
     by: dict[str, Data] = {str(day): {} for day in weighing.days}
     milestones: dict[str, Data] = {name: {"by": {}} for name in weighing.record.times}
+    flags: dict[str, Data] = {}
     columns = zip(*(c.tolist() for c in (bent.chance, low, high, bent.low, bent.high)), strict=True)
     keys = ("probability", "low", "high", "range_low", "range_high")
     for event, five in zip(weighing.events, columns, strict=True):
         numbers = dict(zip(keys, five, strict=True))
         if event.milestone is not None:
             milestones[event.milestone]["by"][str(event.day)] = numbers
+        elif event.flag is not None:
+            flags[event.flag] = numbers
         else:
             by[str(event.day)][event.outcomes[0]] = numbers
     return {
         "method": method,
         "weights": {claim.name: weight for claim, weight in zip(weighing.claims, given, strict=True)},
-        **bend_data(weighing, bent),
+        **bend_data(weighing, bent, method),
         "outcomes_by": by,
         "milestones": milestones,
+        "flags": flags,
     }
 
 
-def bend_data(weighing: Weighing, bent: Bent) -> Data:
+def bend_data(weighing: Weighing, bent: Bent, method: Method) -> Data:
     """How far a law bends the model, and whether that leaves enough histories.
 
-    ``needed``: histories with which there would be enough; null where there are.
+    ``needed``: histories with which there would be enough, or ``needed_inputs`` sets of inputs for a method that
+    re-weights those; null where there are.
     """
     n = weighing.record.size
-    short = bent.effective < ENOUGH
+    short, by_inputs = bent.effective < ENOUGH, method == "evidence"
+    more = ENOUGH / max(bent.effective, 1.0)
     return {
         "nats": bent.nats,
         "effective": bent.effective,
         "replaces": bent.nats > FAR,
-        "needed": math.ceil(n * ENOUGH / max(bent.effective, 1.0) / 1000) * 1000 if short else None,
+        "needed": math.ceil(n * more / 1000) * 1000 if short and not by_inputs else None,
+        "needed_inputs": math.ceil(weighing.sets * more / 10) * 10 if short and by_inputs else None,
     }
 
 
@@ -249,8 +258,12 @@ def weigh_run(
 
     Raises ValueError for a statement, weight or method that cannot be.
     """
+    from sim.studies.weighed_then import carried
+
     scenario, settings, task = opened(folder)
-    claims, _ = claims_of(scenario, in_force(scenario, names), task, readings_of(list(readings)))
+    chosen = in_force(scenario, names)
+    claims, _ = claims_of(scenario, chosen, task, readings_of(list(readings)))
+    claims, _ = carried(scenario, chosen, claims, settings, folder.parent.parent)
     weighing = prepared(task, folder, claims, inputs=settings.inputs, histories=settings.histories)
     return Weighed(law_data(weighing, weights_of(weighing, weight), method_of(method)))
 
@@ -272,8 +285,10 @@ def opened(folder: Path) -> tuple[Scenario, Settings, Task]:
     kept = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     # Whatever was changed for this run was accepted when it was made, and needs no basis now.
     source = Source((Layer("the configuration of the run", {}, {}),), by="the run")
-    scenario = build(kept["scenario"], as_of=kept["as_of"], until=kept["until"], source=source)
-    settings = read_settings(kept["run"])
+    scenario = build(
+        kept["scenario"], as_of=kept["as_of"], until=kept["until"], source=source, unchanged=kept.get("unchanged")
+    )
+    settings = read_settings({"past": RESTART, **kept["run"]})  # a run that says nothing of its past had none
     task = task_of(scenario, settings)
     manifest = store.read_manifest(folder) or {}
     if manifest.get("model") != task.model.digest:

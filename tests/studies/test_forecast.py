@@ -170,7 +170,7 @@ def test_a_damaged_run_is_mended(done: Path, result: Result) -> None:
 
 def test_a_longer_run_is_an_extension(done: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     longer, said = again(done, replications=3_500, chunk=123)
-    assert said == ["1,400 of 3,500 simulated histories were there already"]
+    assert said == ["2,000 of 3,500 simulated histories were there already"]
     settings = Settings(**{**vars(SETTINGS), "replications": 3_500})
     fresh = forecast(small.scenario(), settings, tmp_path_factory.mktemp("fresh"))
     assert longer.summary == fresh.summary

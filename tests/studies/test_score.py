@@ -6,14 +6,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sim.scenario.problems import ScenarioError
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
-from sim.studies import command, score
-from sim.studies.forecast import Result, forecast
-from sim.studies.happened import read
+from sim.studies import command, score, score_laws
+from sim.studies.forecast import Result, forecast, task_of
+from sim.studies.happened import asked_of, read
 from sim.studies.score_table import show
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console
@@ -51,7 +52,7 @@ def file(folder: Path, text: str = HAPPENED) -> Path:
 
 @pytest.fixture(scope="module")
 def data(scenario: Scenario, result: Result, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    happened = read(file(tmp_path_factory.mktemp("file")), scenario, 120)
+    happened = read(file(tmp_path_factory.mktemp("file")), asked_of(scenario, 120))
     return score.scored(scenario, SETTINGS, result, happened)
 
 
@@ -88,9 +89,11 @@ def test_what_it_is_held_against(data: dict[str, Any], result: Result) -> None:
         chance = result.summary["rival"]["strike"]["by"]["90"][key]
         assert laws[label]["outcomes"]["90"]["chance"] == pytest.approx(chance)
         assert laws[label]["milestones"]["strike"]["by"]["90"] == pytest.approx((chance - 1) ** 2)
-    # Alone and at its word, "likely" is 67.5 % for a settlement by that day.
+    # Alone and at its word, "likely" was 67.5 % for a settlement by that day; it is less with ten days gone by.
     stated = laws["other at face value"]["outcomes"]["90"]
-    blows, settled = stated["chance"], 0.675
+    settled = result.weigh("other", weight=1.0).data["outcomes_by"]["90"]["settlement"]["probability"]
+    assert 0.6 < settled < 0.675
+    blows = stated["chance"]
     assert stated["brier"] == pytest.approx((blows - 1) ** 2 + settled**2 + (1 - blows - settled) ** 2)
     rule = result.weigh().data["outcomes_by"]["90"]["blows"]["probability"]
     weighted = laws["the model and statements, weighted by rule"]["outcomes"]["90"]["chance"]
@@ -119,6 +122,22 @@ def test_counts_are_scored(data: dict[str, Any], result: Result) -> None:
     distance = sum(share * abs(value - 1) for value, share in rows)
     spread = sum(a * b * abs(x - y) for x, a in rows for y, b in rows)
     assert count["crps"] == pytest.approx(distance - spread / 2)
+
+
+def test_counts_are_scored_under_every_law(data: dict[str, Any], scenario: Scenario) -> None:
+    [count] = data["counts"]
+    laws = {law["label"]: law for law in count["laws"]}
+    assert laws["the model"] == {"label": "the model", "mean": count["mean"], "crps": count["crps"]}
+    assert laws["as at the start"]["crps"] == count["stays"]
+    # 0, 1, 2 or 3 shots alike: the mean distance from 1 is 1, that of two draws 1.25.
+    assert laws["every outcome alike"]["crps"] == pytest.approx(1.0 - 1.25 / 2)
+    # Taken at its word, the watcher expects a strike, and with it a shot.
+    assert laws["watcher at face value"]["mean"] > laws["the model"]["mean"]
+    # The histories played again are those of the run: weighed alike they give what it followed day by day.
+    states = score_laws._states(task_of(scenario, SETTINGS), 3_000, {"shots": [90]})
+    values, shares = score_laws._weighted(states, np.full(3_000, 1 / 3_000))["shots"][90]
+    assert float((values * shares).sum()) == pytest.approx(count["mean"], abs=1e-9)
+    assert {label for label in laws if "strike" in label} == {"past cases: strike", "one-page rival: strike"}
 
 
 def test_it_is_said_that_this_is_one_case(data: dict[str, Any]) -> None:
@@ -177,7 +196,7 @@ def test_a_wrong_file_is_refused_with_its_place(
 ) -> None:
     path = file(tmp_path, HAPPENED.replace(*change))
     with pytest.raises(ScenarioError) as error:
-        read(path, scenario, 120)
+        read(path, asked_of(scenario, 120))
     found = [str(problem) for problem in error.value.problems if why in str(problem)]
     assert found, error.value
     assert f"happened.yaml:{line}: " in found[0]
@@ -186,7 +205,7 @@ def test_a_wrong_file_is_refused_with_its_place(
 def test_outcomes_are_scored_on_the_days_of_the_forecast(scenario: Scenario, result: Result, tmp_path: Path) -> None:
     path = file(tmp_path, HAPPENED.replace("2025-12-17: quarrel", "2025-12-20: quarrel"))
     with pytest.raises(SettingError, match="33 days on"):
-        score.scored(scenario, SETTINGS, result, read(path, scenario, 120))
+        score.scored(scenario, SETTINGS, result, read(path, asked_of(scenario, 120)))
 
 
 @pytest.mark.parametrize("study", [{}, {"happened": 3}, {"happened": "x.yaml", "floor": 0}])

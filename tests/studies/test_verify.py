@@ -5,20 +5,31 @@ Each invocation raises a false alarm with probability 1e-6; with the seeds fixed
 
 import json
 import math
-from collections.abc import Sequence
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from sim.engines import compiled, lockstep
+from sim.engines.interface import Plan, Rows
+from sim.model.compiled import Model
 from sim.model.expressions import Name, Number
 from sim.studies import verify
-from sim.studies.oracles.cases import BadOracle, find, read
+from sim.studies.oracles import examination, longrun, scores
+from sim.studies.oracles.cases import BadOracle, Case, Query, find, read
 from sim.studies.oracles.expressions import Unsupported, translate
 from sim.studies.oracles.importing import import_case
-from sim.studies.oracles.questions import Expected
-from sim.studies.oracles.tally import Known, Tally, judge, threshold, z_of
+from sim.studies.oracles.questions import Expected, Part, Question
+from sim.studies.oracles.tally import Judged, Known, Tally, judge, threshold, z_of
+from sim.studies.oracles.verdict import Collected, chosen, seeds_from
+from sim.studies.settings import SettingError
+from tests.studies.continuous_cases import CASES as CONTINUOUS
+from tests.studies.continuous_cases import sampled
 
 ORACLES = Path(__file__).resolve().parents[3] / "shared" / "oracles"
 SIMULATED = ("lockstep", "reference")
@@ -357,11 +368,20 @@ def test_a_target_counts_up_to_the_failure(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------- what cannot be judged
+FALLING = {"continuous": {"y": {"init": 1, "decay": 1}}}
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"continuous": {"y": {"init": 1, "decay": 1}}, "transitions": [transition("t", "y")]}, "'y', which decays"),
-        ({"transitions": [transition("t", {"kind": "hazard", "rate": "t", "bound": 3})]}, "depends on the time t"),
+        ({**FALLING, "transitions": [transition("t", delay("uniform", low=1, high=2), "y > 0.5")]}, "it has no rate"),
+        ({**FALLING, "scheduled": [{"time": 1, "guard": "y > 0.5", "update": {"n": 1}}]}, "it has no rate"),
+        ({"immediate": [{"guard": "t > 1", "update": {"n": 1}}]}, "its guard may change between events"),
+        ({"transitions": [transition("t", 1, update={"n": "t"})]}, "the update of n reads the time t"),
+        ({"transitions": [transition("t", 1, outcomes=[{"p": "exp(-t)"}])]}, "the chance of an outcome reads the time"),
+        ({"transitions": [transition("t", "t")]}, "its rate may rise with time without end"),
+        ({"continuous": {"y": {"init": 1, "decay": -1}}}, "its decay is -1"),
+        ({"continuous": {"n": {"init": 1, "decay": 1}}}, "'n' is declared twice"),
         ({"transitions": [transition("t", "2 * m")]}, "unknown name 'm'"),
         ({"transitions": [transition("t", "__import__('os').system('true')")]}, "not part of the arithmetic"),
         ({"transitions": [transition("t", 1, update={"x": 1})]}, "unknown name 'x'"),
@@ -386,7 +406,8 @@ def test_an_unsupported_case_is_named(tmp_path: Path, changed: dict[str, Any], r
         **changed,
     }
     code, lines = outcome(write(tmp_path, case), engines=["lockstep"])
-    assert (code, lines[-1]) == (0, "0 passed, 0 failed, 1 unsupported"), lines
+    assert (code, lines[-1]) == (1, "0 passed, 0 failed, 1 unsupported"), lines
+    assert "nothing was judged" in lines[-2]
     assert reason in "\n".join(lines)
 
 
@@ -398,6 +419,10 @@ def test_an_unsupported_case_is_named(tmp_path: Path, changed: dict[str, Any], r
         (query("mean_at", 1, expr="n", at="late"), "at = 'late' is no number"),
         (query("mean_at", None, expr="n", at=1), "the query has no 'value'"),
         (query("exact_only", 1, expr="n", target="n"), "several readings are possible"),
+        (query("prob_reach_within", 0.3, target="y < 0.5", within=1), "may become true between events"),
+        (query("prob_reach_within", 0.3, target="n > 9", until="n > t", within=1), "may become true between events"),
+        (query("steady_mean", 0.3, expr="y * y"), "may only be in it linearly"),
+        (query("mean_final", 0.3, expr="t", target="n"), "only queries at a fixed time may"),
         (query("prob_reach", 0.3, target="n == -1"), "trial histories are undecided after"),
         (query("mean_time_to", 1, target="n < 0"), "trial histories are undecided after"),
     ],
@@ -405,9 +430,10 @@ def test_an_unsupported_case_is_named(tmp_path: Path, changed: dict[str, Any], r
 def test_an_unsupported_query_is_named(
     tmp_path: Path, asked: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "TRIAL_EVENTS", 200)
+    monkeypatch.setattr(examination, "TRIAL_EVENTS", 200)
     good = query("mean_at", 2.0, expr="n", at=1)
     case = {
+        **FALLING,
         "variables": {"n": {"init": 1}},
         "transitions": [transition("up", 1, update={"n": "n + 1"})],
         "queries": [asked, good],
@@ -465,7 +491,7 @@ def test_bad_paths_are_bad_input(tmp_path: Path) -> None:
     broken.write_text("[" * 100_000)
     with pytest.raises(BadOracle, match="cannot be read as JSON"):
         outcome(broken)
-    with pytest.raises(ValueError, match="choose among lockstep, reference, exact"):
+    with pytest.raises(ValueError, match="choose among lockstep, reference, compiled, exact"):
         outcome(tmp_path, engines=["warp"])
     with pytest.raises(ValueError, match="at least 2 are needed"):
         outcome(tmp_path, n=1)
@@ -590,6 +616,454 @@ def test_numbers_without_chance_must_be_equal() -> None:
     assert judge(Expected("", "mean", 6.0), tally([7.0] * 9), None).few
 
 
+# ----------------------------------------------------------------------------------------- all cases as a whole
+CASES, SEEDS, HISTORIES = 30, 10, 400
+NONE_BY_1 = math.exp(-1)
+
+
+def many(folder: Path, kind: str = "prob_at", shift: float = 0.0) -> Path:
+    """Cases that count events of rate 1; each has the exact value, or one that lies ``shift`` standard errors off."""
+    for i in range(CASES):
+        off = shift * math.sqrt(NONE_BY_1 * (1 - NONE_BY_1) / HISTORIES)
+        asked = {
+            "prob_at": query("prob_at", NONE_BY_1 + off, target="n == 0", at=1),
+            "mean_at": query("mean_at", 1.0, expr="n", at=1),
+        }[kind]
+        case = {
+            "variables": {"n": {"init": 0}},
+            "transitions": [transition("tick", 1, update={"n": "n + 1"})],
+            "queries": [asked],
+        }
+        write(folder, case, f"case_{i}")
+    return folder
+
+
+def as_a_whole(folder: Path) -> tuple[int, str, str]:
+    """Exit code, the line about the whole, and the last line."""
+    code, lines = outcome(folder, n=HISTORIES, engines=["lockstep"], compare_tables=False, seeds=seeds_from(7, SEEDS))
+    return code, lines[-2], lines[-1]
+
+
+def engine(monkeypatch: pytest.MonkeyPatch, simulate: Callable[[Model, Plan], Rows]) -> None:
+    """Put another engine in the place of the lockstep engine."""
+    monkeypatch.setitem(scores.SIMULATORS, "lockstep", simulate)
+
+
+@pytest.mark.parametrize("kind", ["prob_at", "mean_at"])
+def test_the_right_engine_is_right_as_a_whole(tmp_path: Path, kind: str) -> None:
+    """Each of three checks raises a false alarm once in a million; with these seeds none does."""
+    code, line, last = as_a_whole(many(tmp_path, kind))
+    assert code == 0, line
+    assert f"{CASES * SEEDS} independent z's ({CASES} cases, {SEEDS} seeds)" in line
+    assert line.endswith(": passed")
+    assert last == f"{CASES * SEEDS + 1} passed, 0 failed, 0 unsupported"
+
+
+def test_streams_used_twice_fail_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine(monkeypatch, lambda model, plan: lockstep.simulate(model, replace(plan, histories=plan.histories // 2)))
+    code, line, last = as_a_whole(many(tmp_path))
+    assert code == 1
+    assert line.endswith(": FAILED")
+    assert last == f"{CASES * SEEDS} passed, 1 failed, 0 unsupported", "each number on its own still passes"
+
+
+def test_histories_that_balance_each_other_fail_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def balanced(model: Model, plan: Plan) -> Rows:
+        rows = lockstep.simulate(model, plan)
+        most = 9 * plan.size // 10 // 2 * 2
+        rows.observed[:, :, 1:most:2] = 2 - rows.observed[:, :, 0:most:2]
+        return rows
+
+    engine(monkeypatch, balanced)
+    code, line, last = as_a_whole(many(tmp_path, "mean_at"))
+    assert (code, last) == (1, f"{CASES * SEEDS} passed, 1 failed, 0 unsupported"), line
+    squares, low = (float(found) for found in re.search(r"squares ([\d.]+) in ([\d.]+)", line).groups())  # type: ignore[union-attr]
+    assert squares < low, "too small a spread is no better than too large a one"
+
+
+def test_a_common_shift_fails_as_a_whole(tmp_path: Path) -> None:
+    code, line, last = as_a_whole(many(tmp_path, shift=0.6))
+    assert (code, last) == (1, f"{CASES * SEEDS} passed, 1 failed, 0 unsupported"), line
+
+
+def test_an_engine_that_takes_no_notice_of_its_seed_fails_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def same_for_all_seeds(model: Model, plan: Plan) -> Rows:
+        return lockstep.simulate(model, replace(plan, seed=zlib.crc32(model.name.encode())))
+
+    engine(monkeypatch, same_for_all_seeds)
+    code, line, last = as_a_whole(many(tmp_path))
+    assert (code, last) == (1, f"{CASES * SEEDS} passed, 1 failed, 0 unsupported"), line
+    assert float(re.search(r"correlation of seeds up to ([\d.]+)", line).group(1)) > 0.9  # type: ignore[union-attr]
+
+
+def test_a_few_cases_are_not_judged_as_a_whole(tmp_path: Path) -> None:
+    write(tmp_path, switch(), "one")
+    write(tmp_path, course_free(), "two")
+    code, lines = outcome(tmp_path, engines=["lockstep"], seeds=[1, 2], compare_tables=False)
+    assert "as a whole: fewer than 20 independent z's, not judged" in "\n".join(lines)
+    assert all("seed " in line for line in lines if "prob_at" in line)
+    assert code == 1, "switch() asks for a wrong chance"
+
+
+def course_free() -> dict[str, Any]:
+    return {
+        "variables": {"n": {"init": 0}},
+        "transitions": [transition("tick", 1, update={"n": "n + 1"})],
+        "queries": [query("prob_at", NONE_BY_1, target="n == 0", at=1)],
+    }
+
+
+def test_the_verdicts_of_the_whole_are_as_rare_as_they_say() -> None:
+    """p-values of normal z's: 1,000 sets of 4 seeds and 25 cases; five standard errors of a share of .05 are .034."""
+    rng = np.random.default_rng(11)
+    right = Judged(Expected("", "mean", 0.0), 0.0, 1_000)
+    found = []
+    for _ in range(1_000):
+        collected = Collected()
+        for seed in range(4):
+            for case in range(25):
+                collected.add("lockstep", seed, str(case), replace(right, z=float(rng.standard_normal()), p=0.5))
+        found.append(collected.whole("lockstep"))
+    assert all(each.verdict == "passed" for each in found)
+    alike = [each.alike.p for each in found if each.alike is not None]
+    assert len(alike) == 1_000
+    assert abs(np.mean(np.array(alike) < 0.05) - 0.05) < 0.034
+
+
+def question_of(kind: str, value: float, **fields: Any) -> Question:
+    statistic: Any = "prob" if kind.startswith("prob") else "mean"
+    form: Any = "steady" if kind.startswith("steady") else "at"
+    sd = fields.pop("sd", None)
+    expected = tuple(Expected("", statistic, value, sd=each) for each in (sd if isinstance(sd, list) else [sd]))
+    return Question(Query(f"{kind} {value:g}", kind, fields), form, (Part(Number(1.0), 1.0, expected),))
+
+
+def test_the_number_that_stands_for_a_case_is_fixed_beforehand() -> None:
+    rare, even = question_of("prob_at", 1e-3), question_of("prob_at", 0.5)
+    mean, course = question_of("mean_at", 2.0), question_of("mean_at", 3.0, sd=[1.0, 2.0, 0.0])
+    long = question_of("steady_mean", 4.0)
+    assert chosen([long, mean, rare, even], 1_000) == ("prob_at 0.5", 0)
+    assert chosen([long, rare, mean], 1_000) == ("mean_at 2", 0)
+    assert chosen([long, rare, mean], 100_000) == ("prob_at 0.001", 0)
+    assert chosen([mean, course], 1_000) == ("mean_at 3", 1)
+    assert chosen([long, rare], 1_000) == ("steady_mean 4", 0)
+    assert chosen([rare], 1_000) is None
+
+
+def test_everything_is_written_as_json(tmp_path: Path) -> None:
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    code, _ = outcome(many(folder), n=HISTORIES, engines=["lockstep"], json_file=tmp_path / "out" / "verify.json")
+    written = json.loads((tmp_path / "out" / "verify.json").read_text())
+    assert code == 0
+    assert written["together"]["lockstep"]["verdict"] == "passed"
+    assert len(written["z"]["lockstep"][str(verify.SEED)]) == CASES == written["together"]["lockstep"]["z"]
+    squares = sum(z * z for z in written["z"]["lockstep"][str(verify.SEED)].values())
+    assert squares == pytest.approx(written["together"]["lockstep"]["sum_of_squares"])
+    assert (written["passed"], written["failed"]) == (2 * CASES + 1, 0)
+    assert sum(row["query"] == "tables" for row in written["rows"]) == CASES
+
+
+def test_settings_of_seeds() -> None:
+    assert verify._seeds(1, 5) == [5]
+    assert verify._seeds([3, 4], 5) == [3, 4]
+    assert verify._seeds(3, 5)[:2] == verify._seeds(2, 5)
+    assert len(set(verify._seeds(100, 5))) == 100
+    for bad in (0, 10**6, [], [1, 1], [-1], "many"):
+        with pytest.raises(SettingError, match=r"study\.seeds"):
+            verify._seeds(bad, 5)
+
+
+def test_the_compiled_engine_is_verified_too(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="engine=compiled needs Numba")
+    lines = check(tmp_path, course_free(), engines=["lockstep", "compiled"])
+    assert sum("= lockstep" in line and "same histories" in line for line in lines) == 1
+
+
+def test_an_engine_that_is_not_installed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "installed", lambda: False)
+    code, lines = outcome(write(tmp_path, course_free()), engines=["compiled", "exact"])
+    assert (code, lines[0]) == (0, "compiled: left out, Numba is not installed")
+
+
+# ------------------------------------------------------------------------- the long run, where it takes a thought
+def test_the_long_run_of_a_case_without_chance(tmp_path: Path) -> None:
+    # On for 2 days, off for 1; the last ticks at rest after 3 of them.
+    case: dict[str, Any] = {
+        "variables": {"on": {"init": 0, "max": 1}, "n": {"init": 0}, "left": {"init": 3, "min": 0}},
+        "transitions": [
+            transition("off", delay("deterministic", value=2), "on", {"on": 0}),
+            transition("on", delay("deterministic", value=1), "not on", {"on": 1, "n": "n + 1"}),
+            transition("tick", delay("deterministic", value=0.4), "left > 0", {"left": "left - 1"}),
+        ],
+        "queries": [
+            query("steady_mean", 2 / 3, expr="on + left"),
+            query("steady_event_rate", 2 / 3, weights={"on": 1, "off": 1, "tick": 5}),
+        ],
+    }
+    lines = check(tmp_path, case, passed=4, engines=SIMULATED)
+    assert sum("over a cycle of 3 days" in line for line in lines) == 4
+    wrong = {**case, "queries": [query("steady_mean", 0.666, expr="on")]}
+    assert outcome(write(tmp_path, wrong), engines=["lockstep"])[0] == 1
+    resting = {**case, "transitions": case["transitions"][2:], "queries": [query("steady_mean", -1, expr="left - 1")]}
+    assert any("at rest from day 1.2 on" in line for line in check(tmp_path, resting, engines=["lockstep"]))
+    growing = {**case, "queries": [query("steady_mean", 1, expr="n")]}
+    code, lines = outcome(write(tmp_path, growing), engines=["lockstep"])
+    assert (code, lines[-1]) == (1, "0 passed, 0 failed, 1 unsupported")
+    assert "no cycle shows in 1,000 events" in "\n".join(lines)
+
+
+def test_a_chance_that_some_histories_never_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "TRIAL_EVENTS", 200)
+    # To the target at rate 1, or at rate 3 to where one goes back and forth for ever.
+    case: dict[str, Any] = {
+        "variables": {"s": {"init": 0, "min": 0, "max": 3}},
+        "transitions": [
+            transition("win", 1, "s == 0", {"s": 1}),
+            transition("lose", 3, "s == 0", {"s": 2}),
+            transition("forth", 5, "s == 2", {"s": 3}),
+            transition("back", 5, "s == 3", {"s": 2}),
+        ],
+        "queries": [query("prob_reach", 0.25, target="s == 1")],
+    }
+    lines = check(tmp_path, case, engines=["lockstep", "exact"])
+    assert any("prob_reach" in line and "lockstep" in line and "passed" in line for line in lines)
+    wrong = {**case, "queries": [query("prob_reach", 0.3, target="s == 1")]}
+    assert outcome(write(tmp_path, wrong), engines=["lockstep"])[0] == 1
+    case["transitions"][2]["clock"] = delay("uniform", low=0.1, high=0.2)
+    code, lines = outcome(write(tmp_path, case), engines=["lockstep"])
+    assert (code, lines[-1]) == (1, "0 passed, 0 failed, 1 unsupported")
+    assert "can no longer get to the target, which simulation cannot tell" in "\n".join(lines)
+
+
+# ----------------------------------------------------------------------------- cases with continuous variables
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_values_of_continuous_cases(name: str) -> None:
+    """By NumPy alone. Sixty numbers beyond 5.7 are a false alarm in a million in all."""
+    found = sampled(CONTINUOUS[name](), 1_000 if name == "renewal" else 10_000, seed=3)
+    assert max(map(abs, found.values())) < 5.7, found
+
+
+def test_a_wrong_decay_is_seen_in_a_continuous_case() -> None:
+    case = CONTINUOUS["hawkes"]()
+    case["continuous"]["x"]["decay"] *= 0.85
+    assert max(map(abs, sampled(case, 10_000, seed=3).values())) > 5.7
+
+
+#: Events before a long-run window here: many decay times.
+SOON = 100
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_cases(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both engines, with equal histories; long-run rates by the lockstep engine alone, as they take long."""
+    monkeypatch.setattr(longrun, "BLIND_EVENTS", SOON)
+    case = CONTINUOUS[name]()
+    long = any(asked["kind"] == "steady_event_rate" for asked in case["queries"])
+    lines = check(tmp_path, case, engines=["lockstep"] if long else SIMULATED, n=2_000, n_reference=100)
+    assert long or any("= lockstep" in line and "same histories" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_a_wrong_continuous_case_is_caught(tmp_path: Path, name: str) -> None:
+    """Events a fifth too frequent."""
+    case = CONTINUOUS[name]()
+    case["queries"] = [asked for asked in case["queries"] if not asked["kind"].startswith("steady")]
+    for item in case["transitions"]:
+        for key in item["clock"].keys() & {"rate", "bound"}:
+            item["clock"][key] = f"1.2 * ({item['clock'][key]})"
+    code, lines = outcome(write(tmp_path, case), n=20_000, engines=["lockstep"], compare_tables=False)
+    assert code == 1, "\n".join(lines)
+    assert lines[-1].endswith(" 0 unsupported")
+
+
+SHOTS, KICK, FADE, FIRST, LEVEL = 1.5, 0.8, 0.7, 2.0, 0.5
+
+
+def shots(**queries: dict[str, Any]) -> dict[str, Any]:
+    """Shot noise: x starts at FIRST, falls to LEVEL, and every event adds KICK."""
+    return {
+        "variables": {"n": {"init": 0}},
+        "continuous": {"x": {"init": FIRST, "decay": FADE, "baseline": LEVEL}},
+        "transitions": [transition("shot", SHOTS, update={"n": "n + 1", "x": f"x + {KICK}"})],
+        "queries": list(queries.values()),
+    }
+
+
+def shot_integral(to: float) -> float:
+    faded = (1 - math.exp(-FADE * to)) / FADE
+    return LEVEL * to + (FIRST - LEVEL) * faded + SHOTS * KICK / FADE * (to - faded)
+
+
+def test_integrals_of_a_continuous_variable(tmp_path: Path) -> None:
+    wait = SHOTS + FADE
+    case = shots(
+        a=query("time_integral_mean", shot_integral(3.0), expr="x", to=3),
+        b=query("time_integral_mean", 3 - 2 * shot_integral(3.0), expr="1 - x - x / 1", to=3),
+        c=query("mean_integral_until", LEVEL / SHOTS + (FIRST - LEVEL) / wait, expr="x", target="n == 1"),
+        d=query("mean_final", LEVEL + KICK + (FIRST - LEVEL) * SHOTS / wait, expr="x", target="n == 1"),
+        e=query("mean_at", 2 * (LEVEL + (FIRST - LEVEL) * math.exp(-2 * FADE)
+                + SHOTS * KICK * (1 - math.exp(-2 * FADE)) / FADE), expr="x * t", at=2),
+    )  # fmt: skip
+    check(tmp_path, case, engines=SIMULATED, n=20_000, n_reference=50)
+    for wrong in case["queries"]:
+        wrong["value"] *= 1.03
+    code, lines = outcome(write(tmp_path, case), engines=["lockstep"], n=20_000, compare_tables=False)
+    assert (code, lines[-1]) == (1, "0 passed, 5 failed, 0 unsupported"), "\n".join(lines)
+
+
+def test_the_long_run_of_a_continuous_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(longrun, "BLIND_EVENTS", SOON)
+    case = shots(a=query("steady_mean", LEVEL + SHOTS * KICK / FADE, expr="x"))
+    check(tmp_path, case, engines=["lockstep"], n=300)
+    case["queries"][0]["value"] += 0.2
+    assert outcome(write(tmp_path, case), engines=["lockstep"], n=300)[0] == 1
+
+
+def test_an_integral_of_a_product_and_of_a_square(tmp_path: Path) -> None:
+    # s goes back and forth at rate 2, from 1; x falls by itself. And the square of shot noise from 0, by a sum.
+    d, a, to = 0.6, 2.0, 3.0
+
+    def faded(rate: float) -> float:
+        return (1 - math.exp(-rate * to)) / rate
+
+    one, two = SHOTS * KICK / FADE, SHOTS * KICK**2 / (2 * FADE)
+    square = two * (to - faded(2 * FADE)) + one**2 * (to - 2 * faded(FADE) + faded(2 * FADE))
+    queries = [
+        query("time_integral_mean", 2 * (faded(d) + faded(d + 2 * a)), expr="s * x", to=to),
+        query("time_integral_mean", square, expr="y ** 2", to=to),
+    ]
+    case = {
+        "variables": {"s": {"init": 1, "max": 1}},
+        "continuous": {"x": {"init": 4, "decay": d}, "y": {"init": 0, "decay": FADE}},
+        "transitions": [
+            transition("turn", a, update={"s": "1 - s"}),
+            transition("shot", SHOTS, update={"y": f"y + {KICK}"}),
+        ],
+        "scheduled": [{"time": 1.3, "update": {"s": "s"}}],
+        "queries": queries,
+    }
+    check(tmp_path, case, engines=SIMULATED, n=20_000, n_reference=50)
+    for wrong in queries:
+        wrong["value"] *= 1.05
+    code, lines = outcome(write(tmp_path, case), engines=["lockstep"], n=20_000, compare_tables=False)
+    assert (code, lines[-1]) == (1, "0 passed, 2 failed, 0 unsupported"), "\n".join(lines)
+
+
+def test_a_target_that_a_continuous_variable_reaches_at_events(tmp_path: Path) -> None:
+    # After two events 1 time U apart x is 1 + exp(-U): above 1.5 where U < log 2. z only grows, by halves.
+    case: dict[str, Any] = {
+        "variables": {"n": {"init": 0}},
+        "continuous": {"x": {"init": 0, "decay": 1}, "z": {"init": 0.25, "decay": 0}},
+        "transitions": [transition("event", SHOTS, update={"n": "n + 1", "x": "x + 1", "z": "z + 1 / 2"})],
+        "queries": [
+            query("prob_reach", 1 - 2**-SHOTS, target="not (x <= 1.5) and n > 0", until="n == 2"),
+            query("prob_reach_within", 1 - math.exp(-2 * SHOTS), target="x > 0.5", within=2),
+            query("prob_reach_within", 1 - (1 + 2 * SHOTS) * math.exp(-2 * SHOTS), target="z > 1", within=2),
+            query("mean_time_to", 3 / SHOTS, target="1.5 <= z"),
+            query("mean_at", 0.25 + SHOTS, expr="z", at=2),
+        ],
+    }
+    check(tmp_path, case, engines=SIMULATED, n=4_000, n_reference=100)
+    for wrong in case["queries"]:
+        wrong["value"] *= 0.8
+    code, lines = outcome(write(tmp_path, case), engines=["lockstep"], compare_tables=False)
+    assert (code, lines[-1]) == (1, "0 passed, 5 failed, 0 unsupported"), "\n".join(lines)
+
+
+def test_guards_that_read_what_changes(tmp_path: Path) -> None:
+    # x falls from 2 to 1 in 2 log 2 days; no other variable is declared but those that count.
+    case = {
+        "variables": {"n": {"init": 0, "max": 1}, "m": {"init": 0}},
+        "continuous": {"x": {"init": 2, "decay": 0.5}},
+        "transitions": [
+            transition("once", {"kind": "hazard", "rate": "1"}, "x > 1 and n == 0", {"n": "n + 1"}),
+            transition("early", {"kind": "hazard", "rate": "2", "bound": "7"}, "t < 1.5", {"m": "m + 1"}),
+        ],
+        "queries": [
+            query("prob_at", 0.25, target="n == 0", at=4),
+            query("mean_at", 3.0, expr="m", at=4),
+            query("mean_at", 2.0, expr="m", at=1),
+        ],
+    }
+    check(tmp_path, case, engines=SIMULATED, n=4_000, n_reference=100)
+
+
+def test_what_happens_at_once_when_a_continuous_variable_jumps(tmp_path: Path) -> None:
+    # Each event adds 1 to x; above 1.5, where the gap was below log 2, x is set back. y grows by halves: after two
+    # events a fixed delay of 1 begins.
+    case: dict[str, Any] = {
+        "variables": {"n": {"init": 0}, "burst": {"init": 0}, "done": {"init": 0, "max": 1}},
+        "continuous": {"x": {"init": 0, "decay": 1}, "y": {"init": 0, "decay": 0}},
+        "transitions": [
+            transition("event", SHOTS, "n < 2", {"n": "n + 1", "x": "x + 1", "y": "y + 0.5"}),
+            transition("timer", delay("deterministic", value=1), "y > 0.75 and done == 0", {"done": 1}),
+        ],
+        "immediate": [{"guard": "burst < 9 and x > 1.5", "update": {"burst": "burst + 1", "x": "0"}}],
+        "queries": [
+            query("prob_at", 1 - 2.0**-SHOTS, target="burst == 1", at=30),
+            query("mean_time_to", 2 / SHOTS + 1, target="done == 1"),
+        ],
+    }
+    check(tmp_path, case, engines=SIMULATED, n=4_000, n_reference=100)
+    for wrong in case["queries"]:
+        wrong["value"] *= 0.9
+    code, lines = outcome(write(tmp_path, case), engines=["lockstep"], n=20_000, compare_tables=False)
+    assert (code, lines[-1]) == (1, "0 passed, 2 failed, 0 unsupported"), "\n".join(lines)
+
+
+def test_a_bound_in_the_time_is_not_taken_to_hold_for_ever(tmp_path: Path) -> None:
+    def case(rate: str, bound: float, value: float) -> dict[str, Any]:
+        return {
+            "variables": {"n": {"init": 0}},
+            "transitions": [transition("event", {"kind": "hazard", "rate": rate, "bound": bound}, "n == 0", {"n": 1})],
+            "queries": [query("mean_time_to", value, target="n == 1"),
+                        query("prob_at", math.exp(-0.5), target="n == 0", at=1)],
+        }  # fmt: skip
+
+    mean = math.sqrt(math.pi / 2)  # of the Rayleigh law
+    code, lines = outcome(write(tmp_path, case("t", 1.5, mean)), engines=["lockstep"], compare_tables=False)
+    assert (code, lines[-1]) == (0, "1 passed, 0 failed, 1 unsupported"), "\n".join(lines)
+    assert "not within 0 … 1.5 (its bound)" in "\n".join(lines)
+    check(tmp_path, case("t", 20.0, mean), engines=["lockstep"])
+
+
+def test_the_file_s_bound_is_used_where_none_is_found() -> None:
+    def limited(name: str) -> tuple[tuple[str, ...], list[bool]]:
+        imported = import_case(Case(Path("x"), name, CONTINUOUS[name](), ()))
+        return imported.limited, [getattr(a.clock, "bound", None) is not None for a in imported.actions]
+
+    assert limited("triangle") == (("event",), [True])
+    assert limited("power") == (("event",), [True])
+    assert limited("rising") == ((), [False]), "interval arithmetic does it"
+    assert limited("loglinear") == ((), [False])
+
+
+def test_a_case_of_a_continuous_variable_alone(tmp_path: Path) -> None:
+    case = {
+        "variables": {},
+        "continuous": {"x": {"init": 2, "decay": 1}},
+        "transitions": [transition("shot", 1, update={"x": "x + 1"})],
+        "queries": [query("mean_at", 1 + math.exp(-1), expr="x", at=1)],
+    }
+    code, lines = outcome(write(tmp_path, case), n_reference=100)
+    assert (code, lines[-1]) == (0, "4 passed, 0 failed, 0 unsupported"), "\n".join(lines)
+    assert "no Markov chain: " in "\n".join(lines), "nothing for the exact engine, and no fault of it"
+    assert outcome(write(tmp_path, case), engines=["exact"])[1][-1] == "0 passed, 0 failed, 1 unsupported"
+
+
+@pytest.mark.campaign
+def test_values_of_continuous_cases_closely() -> None:
+    found = [
+        z
+        for name, make in CONTINUOUS.items()
+        for z in sampled(make(), 20_000 if name == "renewal" else 400_000, seed=4).values()
+    ]
+    assert max(map(abs, found)) < 5.7, found
+
+
 # --------------------------------------------------------------------------------------------------- the open suite
 @pytest.fixture(scope="module")
 def oracles() -> Path:
@@ -599,12 +1073,12 @@ def oracles() -> Path:
 
 
 @pytest.mark.parametrize(
-    ("folder", "supported", "unsupported"), [("closed", 48, 3), ("dsmts", 30, 0), ("qcomp", 19, 0)]
+    ("folder", "supported", "unsupported"), [("closed", 60, 0), ("dsmts", 30, 0), ("qcomp", 19, 0)]
 )
 def test_the_open_suite_in_lockstep(oracles: Path, folder: str, supported: int, unsupported: int) -> None:
     n = 4_000 if folder == "closed" else 1_000
     code, lines = outcome(oracles / folder, n=n, engines=["lockstep"], compare_tables=False)
-    extra = 1 if folder == "closed" else 0  # an event log
+    extra = {"closed": 2, "dsmts": 1}.get(folder, 0)  # the cases as a whole; an event log
     assert (code, lines[-1]) == (0, f"{supported + extra} passed, 0 failed, {unsupported} unsupported"), "\n".join(
         lines
     )
@@ -638,4 +1112,4 @@ def test_the_full_campaign(oracles: Path) -> None:
     code, lines = outcome(oracles, n=100_000, n_reference=2_000)
     print("\n".join(lines))
     assert code == 0
-    assert lines[-1].endswith(" 0 failed, 4 unsupported")
+    assert lines[-1].endswith(" 0 failed, 1 unsupported")

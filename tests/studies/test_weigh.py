@@ -60,7 +60,7 @@ RUN = {"replications": 3_000, "inputs": 60, "histories": 40}
 def order(results: Path, text: str = TEXT, **study: Any) -> Order:
     configuration = {
         **{"format": 1, "scenario": dict(read_bytes(text.encode()).data), "run": RUN, "results": str(results)},
-        "study": {"name": "weigh", "figures": False, **study},
+        "study": {"name": "weigh", "figures": False, "most": 3_000, **study},
     }
     return Order(configuration, SETTINGS, None, "escalation study=weigh")
 
@@ -121,11 +121,14 @@ def test_the_folder_holds_what_the_terminal_shows(done: tuple[dict[str, Any], Pa
     assert json.loads((folder / "summary.json").read_text(encoding="utf-8")) == data
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert (manifest["study"], manifest["complete"]) == ("weigh", True)
-    table = pq.read_table(folder / "weighed.parquet")
+    table = pq.read_table(folder / "weigh.parquet")
     rows = table.filter(table.column("weight").to_numpy() == "0.67").to_pylist()
     law = next(law for law in data["laws"] if law["label"] == "0.67")
-    assert len(rows) == 3 * 3 + 3 * 3
+    assert len(rows) == 3 * 3 + 3 * 3 + 1
     for row in rows:
+        if row["kind"] == "flag":
+            assert row["probability"] == law["flags"][row["name"]]["probability"]
+            continue
         found = law["outcomes_by"][str(row["day"])].get(row["name"]) if row["kind"] == "outcome" else None
         found = found or law["milestones"][row["name"]]["by"][str(row["day"])]
         assert row["probability"] == found["probability"]
@@ -148,7 +151,7 @@ def test_deadlines_count_from_the_day_it_was_said(done: tuple[dict[str, Any], Pa
     assert [reading["day"] for reading in watcher["readings"]] == [30, 90]
     assert any("watcher: not read as 180 days" in remark for remark in done[0]["remarks"])
     assert [(r["day"], r["date"]) for r in other["readings"]] == [(90, "2026-02-15")]
-    assert any("other: said 10 days before" in remark for remark in done[0]["remarks"])
+    assert any("other: said on 7 Nov 2025, and held against" in remark for remark in done[0]["remarks"])
 
 
 def test_side_by_side(done: tuple[dict[str, Any], Path], result: Result) -> None:
@@ -175,7 +178,8 @@ def test_a_deadline_between_the_days_is_told(results: Path) -> None:
 def test_one_statement_alone_lands_where_its_weight_says(results: Path) -> None:
     data, _ = weighed(results, statements=["other"], weight=0.5)
     [reading] = data["statements"][0]["readings"]
-    expected = float(expit(0.5 * logit(reading["implied"]) + 0.5 * logit(0.675)))
+    step = logit(0.675) - logit(data["statements"][0]["then"])  # it was said ten days before
+    expected = float(expit(logit(reading["implied"]) + 0.5 * step))
     assert reading["weighted"] == pytest.approx(expected)
     assert reading["target"] == pytest.approx(expected)
     assert data["weighted_implied"] == [pytest.approx(expected)]
@@ -221,8 +225,56 @@ def test_too_few_histories_are_said(results: Path) -> None:
     full = next(law for law in data["laws"] if law["label"] == "1")
     assert full["effective"] < 2_000
     assert full["needed"] >= 3_000 * 2_000 / full["effective"]
-    assert f"run.replications={full['needed']}" in flat(printed(data))
+    assert f"too few even with 3,000: study.most={full['needed']} would do" in flat(printed(data))
     assert full["replaces"] == (full["nats"] > 1)
+
+
+def test_more_histories_are_run_up_to_the_most(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, folder = weighed(tmp_path, statements=["watcher"], most=60_000)
+    assert "are run instead of 3,000 (study.most=60000 at most)" in capsys.readouterr().err
+    assert 3_000 < data["replications"] <= 60_000
+    assert all(law["effective"] >= 2_000 and law["needed"] is None for law in data["laws"])
+    # It is the run with so many histories, no more and no less; and it is shown, not computed again.
+    plain = forecast(small.scenario(TEXT), SETTINGS, tmp_path)
+    assert plain.summary["replications"] == data["replications"]
+    assert plain.summary["content_hash"] == data["content_hash"]
+    again, _ = weighed(tmp_path, statements=["watcher"], most=60_000)
+    assert again == data
+    assert "shown, not computed again" in capsys.readouterr().err
+    # Figures of other numbers go when there are more histories than before.
+    (folder / "figures").mkdir()
+    (folder / "figures" / "grid.png").write_bytes(b"old")
+    asked = order(tmp_path, statements=["watcher"], most=60_000)
+    more = Settings(replications=data["replications"] + 1_000, inputs=60, histories=40)
+    new, _ = weigh(Order(asked.configuration, more, None, ""), asked_of(asked.study))
+    assert new["replications"] == data["replications"] + 1_000
+    assert not (folder / "figures" / "grid.png").is_file()
+
+
+def test_flags_are_weighed(result: Result, done: tuple[dict[str, Any], Path]) -> None:
+    laws = {law["label"]: law for law in done[0]["laws"]}
+    assert laws["0"]["flags"]["at_the_top"] == pytest.approx(result.flags["at_the_top"], abs=1e-9)
+    # A strike is likelier where tension is at its highest, so the flag follows the watcher's word.
+    shares = [laws[label]["flags"]["at_the_top"]["probability"] for label in ("0", "0.33", "0.67", "1")]
+    assert shares != sorted(shares, reverse=True) or shares[0] != shares[-1]
+    rows = result.rows()
+    held = rows.column("flag.at_the_top").to_numpy(zero_copy_only=False)
+    assert laws["0"]["flags"]["at_the_top"]["probability"] == pytest.approx(held.mean())
+    assert "Beside the outcome" in printed(done[0])
+    assert result.weigh("watcher", weight=0.0).flags["at_the_top"]["probability"] == pytest.approx(held.mean())
+
+
+def test_an_earlier_statement_takes_the_step_of_its_own_day(done: tuple[dict[str, Any], Path]) -> None:
+    other = done[0]["statements"][1]
+    assert other["then"] is not None
+    assert other["then"] != pytest.approx(other["implied"], abs=1e-3)
+    step = logit(0.675) - logit(other["then"])
+    assert other["apart"] == pytest.approx(float(step), abs=1e-9)
+    [reading] = other["readings"]
+    moved = logit(reading["implied"]) + other["weight"] * step
+    assert reading["target"] == pytest.approx(float(expit(moved)), abs=1e-9)
+    assert reading["weighted"] == pytest.approx(reading["target"], abs=1e-9), "alone it comes out as aimed"
+    assert "then the model said" in flat(printed(done[0]))
 
 
 def test_the_page_says_what_it_is(done: tuple[dict[str, Any], Path]) -> None:
