@@ -41,7 +41,7 @@ from sim.model.spec import Action, Branch, Calendar, Condition, Delay, Effect, E
 from sim.model.thinning import Jump, TensionRow, Thinning, checked_trend, tension_range, tension_row, thinning
 
 #: Changes whenever the meaning of a model changes, so that equal digests mean equal histories.
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 #: Largest table of a group over the state.
 TABLE_LIMIT: Final = 4_096
 #: Largest table of a group that reads inputs, kept per unit.

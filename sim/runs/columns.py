@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from sim.engines.interface import Floats, Integers, Rows
 from sim.model.compiled import Model
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
-from sim.runs.plan import Task
+
+if TYPE_CHECKING:
+    from sim.runs.plan import Task
 
 Columns = dict[str, NDArray[Any]]
 
@@ -55,12 +57,12 @@ def flags(model: Model, state: Integers, milestones: Floats, day: float) -> NDAr
     return result
 
 
-def columns_of(task: Task, rows: Rows, first: int) -> Columns:
-    """Columns of consecutive replications from ``first`` on."""
+def columns_of(task: Task, rows: Rows, first: int, inputs: Integers | None = None) -> Columns:
+    """Columns of consecutive replications from ``first`` on; ``inputs`` (n,) are their input numbers, if others."""
     model, numbers = task.model, np.arange(first, first + rows.status.size, dtype=np.int64)
     columns: Columns = {
         "replication": numbers,
-        "input": numbers,
+        "input": numbers if inputs is None else inputs,
         "history": numbers,
         "status": rows.status,
         "end": rows.end,

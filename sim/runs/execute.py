@@ -13,7 +13,7 @@ from sim.model.laws import Law
 from sim.runs import store
 from sim.runs.columns import Columns, Digest, columns_of, words_of
 from sim.runs.counts import Counts, counts_of
-from sim.runs.plan import Part, Task, made_ready, parts, simulate_part
+from sim.runs.plan import Part, Task, made_ready, numbers_of, parts_around, play, surviving_inputs
 from sim.runs.store import Identity, RunError
 from sim.runs.tally import Nested, Tally, empty, join, simulate_nested
 
@@ -73,9 +73,11 @@ def run_parts(
 ) -> Done:
     """Simulate the replications 0 … replications - 1 in parts of ``size``, except for parts that are already whole.
 
+    Those stay as they were cut, of whatever size, so that a longer run computes nothing twice.
+
     Raises RunError when a part cannot be made or read.
     """
-    planned = parts(replications, size)
+    planned = parts_around(store.parts_said(folder, identity), replications, size)
     words = words_of(task.model)
     names = {store.part_path(folder, part).name for part in planned}
     for path in (folder / "parts").glob("part-*.parquet"):
@@ -118,8 +120,10 @@ class _Maker:
     identity: Identity
 
     def __call__(self, part: Part) -> None:
-        rows = simulate_part(self.task, part)
-        columns = columns_of(self.task, rows, part.first)
+        numbers = numbers_of(part)
+        inputs = surviving_inputs(self.task, numbers)
+        rows = play(self.task, inputs, numbers)
+        columns = columns_of(self.task, rows, part.first, inputs)
         path = store.part_path(self.folder, part)
         words = words_of(self.task.model)
         store.write_part(path, self.identity, part, columns, counts=counts_of(rows), words=words)

@@ -7,6 +7,7 @@
         occupancy.parquet          histories on each rung, and with each value of what else is watched, day by day
         manifest.json              what made the run; ``complete`` turns true last of all
         config.yaml  summary.json  curves.parquet  figures/
+        .lock                      held by the process that is at work on the run
 
 Every file is written under a temporary name in its own folder, forced to disk and renamed, so a run that is killed
 leaves whole files only. A part carries the digest of its own bytes: it is kept by a later run of the same
@@ -18,7 +19,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -125,6 +127,33 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes off a run folder until done; a process that is killed keeps nobody off.
+
+    Raises RunError where another process is at work in it. Systems without ``flock`` keep nobody off.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except BlockingIOError:
+            file.seek(0)
+            number = file.read(20).strip() or "not known"
+            raise RunError(
+                f"{folder}: another process (number {number}) is at work on this run; wait until it has ended, or give "
+                "another results=DIR"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
 # ------------------------------------------------------------------------------------------------------- parts
 def part_path(folder: Path, part: Part) -> Path:
     """File of a part."""
@@ -209,6 +238,31 @@ def read_part(
         return columns, unpacked(meta["counts"])
     except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError):
         return None
+
+
+def part_said(path: Path, identity: Identity) -> Part | None:
+    """The replications that a file says it holds, or None where it is no part of this very run.
+
+    Only its metadata are read: whether the rest is whole, :func:`read_part` tells.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            meta = json.loads((pq.read_metadata(file).metadata or {})[_META])
+        if (meta["configuration"], meta["model"], meta["format"]) != (identity.configuration, identity.model, FORMAT):
+            return None
+        number, first, count = int(path.stem.removeprefix("part-")), meta["first"], meta["count"]
+        return Part(number, first, count) if min(number, first) >= 0 < count else None
+    except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def parts_said(folder: Path, identity: Identity) -> list[Part]:
+    """What the parts of this very run on disk say they hold, in order."""
+    said = (part_said(path, identity) for path in sorted((folder / "parts").glob("part-*.parquet")))
+    return sorted((part for part in said if part is not None), key=lambda part: part.number)
 
 
 def _words(words: Mapping[str, Sequence[str]], column: str) -> Sequence[str] | None:

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.runs import store
-from sim.studies import command, forecast, hydra_messages, sweep_index
+from sim.studies import command, forecast, hydra_messages, precision, sweep_index
 from sim.studies.order import Order, remark, say_folder, watched
+from sim.studies.past import work
 from sim.studies.settings import CheckError, Settings
 from sim.studies.sweep_table import headline, line_of, show
 
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
 #: What a sweep's name does not depend on: where results go, how many histories there are and how they are made.
 NOT_NAMED: Final = ("results", "engine", "executor")
-NOT_NAMED_RUN: Final = ("replications", "inputs", "histories", "chunk", "again", "engine", "executor")
+NOT_NAMED_RUN: Final = (
+    "replications", "precision", "least", "most", "inputs", "histories", "chunk", "again", "engine", "executor",
+)  # fmt: skip
 #: Keys swept that give a figure.
 MOST_AXES: Final = 2
 #: Lines of an error that are shown; all of them are in its file.
@@ -149,14 +152,16 @@ def _do(job: Job) -> Ended:
 def _forecast(order: Order) -> Ended:
     scenario, settings = order.scenario(), order.settings
     said: list[str] = []
-    with watched(settings.replications + settings.inputs * settings.histories) as progress:
+    with watched(work(scenario, settings)) as progress:
         found = forecast.forecast(
             scenario, settings, order.results, command=order.command, progress=progress, say=said.append
         )
     for text in said:
         if not text.startswith(_COMPLETE):
             remark(text)
-    return Ended(found.folder, found.summary, shown=any(text.startswith(_COMPLETE) for text in said))
+    why = precision.missed(found.summary)
+    error = f"{why} ({found.folder})" if why else ""
+    return Ended(found.folder, found.summary, error=error, shown=any(text.startswith(_COMPLETE) for text in said))
 
 
 def _other(job: Job) -> Ended:

@@ -20,10 +20,12 @@ from sim.model.laws import Law
 from sim.model.spec import Quantity, Spec
 from sim.runs import store
 from sim.runs.execute import Progress, silent, spread, workers
+from sim.runs.past import Past
 from sim.runs.plan import Part, Task, parts, simulate_part
 from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
+from sim.studies import past
 from sim.studies.kept import kept
 from sim.studies.order import Order, say_folder, watched, yes_or_no
 from sim.studies.settings import SettingError, Settings, whole
@@ -151,6 +153,7 @@ def tornado(
             "as_of": scenario.as_of,
             "seed": settings.seed,
             "question": [asked.milestone, asked.day, asked.which],
+            **past.named(scenario, settings.past),
         }
     )
     folder = store.run_folder(results, scenario.name, STUDY, identity)
@@ -169,7 +172,9 @@ def computed(scenario: Scenario, asked: Question, settings: Settings, progress: 
     """The numbers of the tornado, as plain data."""
     varied = doubts(scenario, asked.which)
     specs = [scenario.spec, *(spec for doubt in varied for _, spec in doubt.values)]
-    held = iter(play(specs, asked, settings, progress))
+    # What is held is held in the past, too: all else is drawn as it follows from that past.
+    pasts = [past.past_of(scenario, spec, settings.past) for spec in specs]
+    held = iter(play(specs, asked, settings, progress, pasts))
     drawn = next(held)
     n, says = asked.replications, {m.name: m.says for m in scenario.milestones}
     low, high = wilson(int(drawn.sum()), n)
@@ -197,12 +202,20 @@ def computed(scenario: Scenario, asked: Question, settings: Settings, progress: 
 
 
 def play(
-    specs: Sequence[Spec], asked: Question, settings: Settings, progress: Progress = silent
+    specs: Sequence[Spec],
+    asked: Question,
+    settings: Settings,
+    progress: Progress = silent,
+    pasts: Sequence[Past | None] = (),
 ) -> list[NDArray[np.bool_]]:
-    """Whether the event happens in each of the same histories, for every model: arrays (replications,)."""
+    """Whether the event happens in each of the same histories, for every model: arrays (replications,).
+
+    ``pasts`` are what the models remember; none given: nothing.
+    """
+    models = [compile_model(spec, strict=False) for spec in specs]
     tasks = [
-        Task(compile_model(spec, strict=False), settings.seed, asked.day, (asked.day,), engine=settings.engine)
-        for spec in specs
+        Task(model, settings.seed, asked.day, (asked.day,), engine=settings.engine, past=before)
+        for model, before in zip(models, pasts or [None] * len(models), strict=True)
     ]
     split = parts(asked.replications, settings.chunk)
     items = [(task, part) for task in tasks for part in split]

@@ -2,7 +2,7 @@
 
 Each move is split among groups of what changed in the scenario, and the passage of time, by Shapley values: the mean,
 over all orders in which old may turn into new, of what a group adds when its turn comes. That describes the model's
-arithmetic, not causation. Statements are not weighed here.
+arithmetic, not causation. Statements are weighed if asked for, each a group of its own.
 """
 
 from __future__ import annotations
@@ -22,20 +22,26 @@ from sim.scenario import quantities
 from sim.scenario.build import LONGEST, build
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
-from sim.studies import tornado
+from sim.studies import past, tornado
 from sim.studies.kept import kept
-from sim.studies.order import Order, say_folder, watched, yes_or_no
+from sim.studies.order import Order, listed, say_folder, watched, yes_or_no
 from sim.studies.settings import SettingError, Settings, whole
 from sim.studies.update_mix import Pair, only_bearing, read_by
-from sim.studies.update_parts import Mixture, Seen, Table, explained, play, shares, table_of
+from sim.studies.update_parts import Mixture, Seen, Table, explained, milestones_of, play, shares, table_of
+from sim.studies.update_said import Said, said_in
 from sim.studies.update_without import Without, without
+from sim.studies.weighed import in_force, weight_of
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
     from sim.scenario.source import Source
 
 STUDY: Final = "update"
-SETTINGS: Final = ("dates", "by", "milestone", "replications", "groups", "most", "orders", "figures")
+SETTINGS: Final = (
+    "dates", "by", "milestone", "replications", "groups", "most", "orders", "statements", "weight", "figures",
+)  # fmt: skip
+#: What stands for all statements in force.
+ALL: Final = "all"
 REPLICATIONS: Final = 10_000
 MOST, ORDERS = 7, 20
 SECTIONS: Final = ("state", "inputs", "amounts", "actions")
@@ -48,7 +54,8 @@ class Question:
     """Which dates are compared, for which day and event, and how a move is split.
 
     ``groups`` are names with the paths that belong to each; ``most`` is the number of parts that a move is split into
-    at most, unless more are named; ``orders`` is how many random orders are tried beyond ten parts.
+    at most, unless more are named; ``orders`` is how many random orders are tried beyond ten parts. ``statements`` are
+    given weight, too (None: all in force), with a ``weight`` (None: by rule).
     """
 
     dates: tuple[datetime.date, ...]
@@ -58,6 +65,8 @@ class Question:
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     most: int = MOST
     orders: int = ORDERS
+    statements: tuple[str, ...] | None = ()
+    weight: float | None = None
 
 
 def answer(order: Order) -> int:
@@ -112,7 +121,20 @@ def question(scenario: Scenario, study: Mapping[str, Any]) -> Question:
         _groups(scenario, study.get("groups")),
         _within(study, "most", MOST, 2, 10),
         _within(study, "orders", ORDERS, 4, 1_000) // 2 * 2,
+        _statements(scenario, study.get("statements")),
+        weight_of(study.get("weight")),
     )
+
+
+def _statements(scenario: Scenario, given: Any) -> tuple[str, ...] | None:
+    """Names of the statements that are given weight: none, some, or all (None)."""
+    if given is None:
+        return ()
+    if given == ALL:
+        return None
+    names = listed(given, "study.statements")
+    in_force(scenario, names)
+    return tuple(names)
 
 
 def update(
@@ -137,6 +159,8 @@ def update(
             "scenario": {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")},
             "seed": settings.seed,
             "question": [asked.dates, asked.by, asked.milestone, asked.groups, asked.most, asked.orders],
+            **({"said": [asked.statements, asked.weight]} if asked.statements != () else {}),
+            **past.named(scenario, settings.past),
         }
     )
     folder = store.run_folder(results, scenario.name, STUDY, identity)
@@ -165,18 +189,35 @@ def computed(
     says = {m.name: m.says for m in last.milestones}
     plain = [Mixture(one.spec, (asked.by - one.as_of).days, f"the forecast of {one.as_of}") for one in dated]
     left, failed = _left_out(last, source)
-    table = table_of(last, asked)
-    bearing = read_by([*(one.spec for one in dated), *(one.spec for one in left)], asked.milestone)
+    pairs = [Pair(*two) for two in itertools.pairwise(dated)]
+    said: list[tuple[Said, ...]] = [()] * len(pairs)
+    if asked.statements != ():
+        said = [said_in(p, asked.by, asked.statements, asked.weight, settings) for p in pairs]
+    every = [one for some in said for one in some]
+    table = table_of(last, asked, every)
+    specs = [*(one.spec for one in dated), *(one.spec for one in left)]
+    bearing = read_by(specs, asked.milestone, milestones_of(every))
 
     def run(mixtures: Sequence[Mixture]) -> list[Seen]:
-        lean = [replace(mixture, spec=only_bearing(mixture.spec, bearing)) for mixture in mixtures]
+        # Each remembers the past of the date it starts from, with its own laws.
+        starts = {(asked.by - one.as_of).days: one for one in dated}
+        lean = [
+            replace(
+                mixture,
+                spec=only_bearing(mixture.spec, bearing),
+                past=past.past_of(starts[mixture.days], mixture.spec, settings.past),
+            )
+            for mixture in mixtures
+        ]
         return play(lean, table, settings, progress)
 
     left_out = [Mixture(one.spec, plain[-1].days, f"the forecast without {one.report}") for one in left]
     seen = run([*plain, *left_out])
     forecasts = seen[: len(plain)]
-    pairs = zip(itertools.pairwise(dated), itertools.pairwise(forecasts), strict=True)
-    moves = [explained(Pair(*two), ends, asked, settings.seed, run) for two, ends in pairs]
+    moves = [
+        explained(pair, ends, asked, table, run, seed=settings.seed, said=some)
+        for pair, ends, some in zip(pairs, itertools.pairwise(forecasts), said, strict=True)
+    ]
     headline = "" if asked.milestone is None else f"{words(asked.milestone)} ({says[asked.milestone]})"
     return {
         "format": store.FORMAT,
@@ -190,6 +231,7 @@ def computed(
         "outcomes": [{"name": outcome.name, "says": outcome.says} for outcome in last.outcomes],
         "replications": asked.replications,
         "seed": settings.seed,
+        **({"past": settings.past} if past.named(last, settings.past) else {}),
         "forecasts": [
             {"as_of": one.as_of.isoformat(), "days": mixture.days, "shares": shares(table, found)}
             for one, mixture, found in zip(dated, plain, forecasts, strict=True)

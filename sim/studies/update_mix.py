@@ -75,6 +75,11 @@ def items(pair: Pair) -> list[Item]:
             was = _start(pair.old, variable.name, earlier[variable.name].start)
             now = _start(pair.new, variable.name, variable.start)
             found.append(Item(f"state.{variable.name}", was, now, f"{words(variable.name)}: {was} → {now}"))
+    before_start = {tension.name: tension.start for tension in old.tensions}
+    for tension in new.tensions:
+        if tension.start != before_start[tension.name]:
+            was, now = (_felt(tree) for tree in (before_start[tension.name], tension.start))
+            found.append(Item(f"state.{tension.name}", was, now, f"{words(tension.name)}: {was} → {now}"))
     for section in ("inputs", "amounts"):
         before = {info.name: info for info in getattr(pair.old, section)}
         changed = [q for q in getattr(pair.new, section) if q.name in before and before[q.name].law != q.law]
@@ -109,6 +114,8 @@ def mixed(pair: Pair, new: Iterable[str], *, later: bool) -> Spec:
     starts = {v.name: v.start for v in old.variables}
     starts |= {v.name: v.start for v in latest.variables if f"state.{v.name}" in chosen}
     variables = tuple(replace(variable, start=starts[variable.name]) for variable in latest.variables)
+    felt = {t.name: t.start for t in old.tensions}
+    felt |= {t.name: t.start for t in latest.tensions if f"state.{t.name}" in chosen}
     quantities = {}
     for section in ("inputs", "amounts"):
         laws = {info.name: info.law for info in getattr(pair.old, section)}
@@ -126,6 +133,7 @@ def mixed(pair: Pair, new: Iterable[str], *, later: bool) -> Spec:
         inputs=drawn,
         amounts=tuple(Quantity(name, law) for name, law in quantities["amounts"].items()),
         constants=tuple(fixed.items()),
+        tensions=tuple(replace(tension, start=felt[tension.name]) for tension in latest.tensions),
     )
 
 
@@ -137,17 +145,19 @@ def _actions(pair: Pair, chosen: set[str], *, later: bool) -> tuple[Action, ...]
         if name in old and name in new:
             found[name] = replace(new[name], clock=(new if later else old)[name].clock)
         elif name in new and f"actions.{name}" in chosen:
-            found[name] = new[name] if later else _earlier(new[name], pair.shift)
+            found[name] = new[name] if later else earlier(new[name], pair.shift)
         elif name in old and name not in new and not later:  # its date lies between the two
             found[name] = old[name]
     return tuple(_without(action, found) for action in found.values())
 
 
-def _earlier(action: Action, days: int) -> Action:
+def earlier(action: Action, days: int) -> Action:
     """An action as it is so many days before: its date lies further off, its clock has run for less."""
     clock = action.clock
     if isinstance(clock, Calendar):
         return replace(action, clock=Calendar(clock.time + days))
+    if isinstance(clock, Rate) and clock.trend is not None and clock.trend.age:
+        return replace(action, clock=replace(clock, trend=replace(clock.trend, age=max(clock.trend.age - days, 0.0))))
     if isinstance(clock, Delay) and clock.age:
         return replace(action, clock=replace(clock, age=max(clock.age - days, 0.0)))
     return action
@@ -175,13 +185,13 @@ def only_bearing(spec: Spec, bearing: set[str]) -> Spec:
     return without_actions(spec, {action.name for action in spec.actions} - set(left)) if left else spec
 
 
-def read_by(specs: Sequence[Spec], milestone: str | None) -> set[str]:
-    """Paths of everything that can bear on the outcomes or on a milestone, by what reads what.
+def read_by(specs: Sequence[Spec], milestone: str | None, also: Iterable[str] = ()) -> set[str]:
+    """Paths of everything that can bear on the outcomes or on a milestone (``also`` others), by what reads what.
 
     Followed back from the conditions through the actions that change what they read.
     """
     first = specs[0]
-    wanted: set[str] = set() if milestone is None else {milestone}
+    wanted: set[str] = {*also} if milestone is None else {milestone, *also}
     for condition in first.outcomes:
         wanted |= expressions.names(condition.when)
     for tree in first.terminal:
@@ -193,6 +203,9 @@ def read_by(specs: Sequence[Spec], milestone: str | None) -> set[str]:
         for condition in first.milestones:
             if condition.name in wanted:
                 wanted |= expressions.names(condition.when)
+        for tension in (tension for spec in specs for tension in spec.tensions if tension.name in wanted):
+            for tree in (tension.start, tension.toward, tension.decay):
+                wanted |= expressions.names(tree)
         for action in actions:
             changed = {effect.variable for branch in action.branches for effect in branch.effects}
             restarted = {name for branch in action.branches for name in branch.restarts}
@@ -217,6 +230,13 @@ def _trees(action: Action) -> Iterator[Expression]:
     for branch in action.branches:
         yield from (branch.weight, branch.condition, *branch.factors)
         yield from (effect.value for effect in branch.effects)
+
+
+def _felt(tree: Expression) -> str:
+    """The start of a tension in words: a number, or what it reads."""
+    if isinstance(tree, expressions.Number):
+        return f"{tree.value:g}"
+    return f"by {', '.join(map(words, sorted(expressions.names(tree))))}"
 
 
 def _start(scenario: Scenario, name: str, start: int | Law) -> str:

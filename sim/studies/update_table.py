@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.statistics.shown import date_words, percent, words
+from sim.studies.settings import SURVIVED
 from sim.studies.table import ruled
 
 if TYPE_CHECKING:
@@ -31,10 +32,16 @@ def show(data: Mapping[str, Any], out: Console) -> None:
         table.add_column(date_words(forecast["as_of"]), justify="right", no_wrap=True)
     for move in data["moves"]:
         to = f" to {date_words(move['to'])}" if len(data["moves"]) > 1 else ""
+        if move.get("said"):
+            table.add_column(f"{date_words(move['to'])},\nstatements weighed", justify="right", no_wrap=True)
+            to += ", weighed"
         table.add_column(f"change{to},\npoints", justify="right", no_wrap=True)
     for what in whats:
         shares = [percent(forecast["shares"][what]) for forecast in data["forecasts"]]
-        changes = [_points(move["changes"][what]) for move in data["moves"]]
+        changes = []
+        for move in data["moves"]:
+            changes += [percent(move["changes"][what]["now"])] * bool(move.get("said"))
+            changes.append(_points(move["changes"][what]))
         table.add_row(Text(name_of(what), style="bold" if what.startswith("by.") else ""), *shares, *changes)
     out.print(table)
     for move in data["moves"]:
@@ -96,6 +103,11 @@ def _move(data: Mapping[str, Any], move: Mapping[str, Any], out: Console) -> Non
     table.add_section()
     table.add_row(Text("sum", style="bold"), _points(move["changes"][headline]), "", "", *totals)
     out.print(table)
+    lasting = [one for one in move.get("said", []) if not one["fresh"]]
+    if lasting:
+        told = ", ".join(f"{words(one['name'])} ({one['words']}, weight {one['weight']:.2f})" for one in lasting)
+        out.print(f"Weighed on both dates, so no part of the move: {told}.", style="dim")
+        out.print()
     if move["idle"]:
         names = ", ".join(words(item["path"].split(".", 1)[1]) for item in move["idle"])
         out.print(f"Changed, but nothing shown here reads it, so exactly 0: {names}.", style="dim")
@@ -127,11 +139,31 @@ def footer(data: Mapping[str, Any]) -> list[str]:
         f"{data['replications']:,} simulated histories of each mixture of old and new, the same ones everywhere; seed "
         f"{data['seed']}. A part is the mean, over {how} in which old may turn into new, of what a group adds (Shapley "
         f"value); the parts add up to the whole change. {ARITHMETIC} ±: 95 % sampling error of the paired difference.",
-        "Statements are not weighed here; the start is a plain restart, without what had not happened before it.",
+        f"{_weighed(data)}; {_remembered(data)}.",
     ]
     if stays:
         lines.append(f"Without an earlier value, so not left out with its report: {', '.join(stays)}.")
     return lines
+
+
+def _weighed(data: Mapping[str, Any]) -> str:
+    """Whether statements are weighed, and how."""
+    if not any(move.get("said") for move in data["moves"]):
+        return "Statements are not weighed here (study.statements=all makes each a part)"
+    return (
+        "Each statement is a part: a mixture that holds it is bent towards it, from what that mixture implies itself, "
+        "with the weight of the later date; reports are left out without statements"
+    )
+
+
+def _remembered(data: Mapping[str, Any]) -> str:
+    """What a mixture knows of the time before the date from which it is simulated."""
+    if data.get("past") != SURVIVED:
+        return "the start is a plain restart, without what had not happened before it"
+    return (
+        "each mixture remembers what had and had not happened before the date it starts from: its inputs are those "
+        "under which the crisis could come that far (run.past=restart forgets it)"
+    )
 
 
 def _table(first: str) -> Table:

@@ -10,7 +10,7 @@ import pytest
 
 from sim.runs import execute, store
 from sim.runs.execute import Done, run_nested, run_parts, spread, workers
-from sim.runs.plan import Part, Task, parts, simulate_part
+from sim.runs.plan import Part, Task, parts, parts_around, simulate_part
 from sim.runs.store import Identity, RunError
 from sim.studies.forecast import task_of
 from sim.studies.settings import Settings
@@ -77,6 +77,40 @@ def test_a_longer_run_keeps_what_is_there(task: Task, whole: Done, tmp_path: Pat
     assert done.kept == 1_000
     assert done.content == whole.content
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
+
+
+@pytest.mark.parametrize("sizes", [(400, 300, 1_300), (1_999, 1), (2_500,)])
+def test_parts_of_any_size_are_kept_as_they_were_cut(
+    task: Task, whole: Done, tmp_path: Path, sizes: Sequence[int]
+) -> None:
+    """Grown in steps, each with parts of another size: only what is missing is computed."""
+    for n in np.cumsum(sizes).tolist():
+        done = run(task, tmp_path, n, size=n)
+    assert done.content == (whole.content if n == 2_000 else done.content)
+    assert [record["count"] for record in done.records] == list(sizes)
+    again = run(task, tmp_path, 2_000, size=170)
+    assert again.kept == (2_000 if n == 2_000 else 0)  # a part that holds more than is wanted cannot be cut
+    assert again.content == whole.content
+
+
+@pytest.mark.parametrize(
+    ("kept", "planned"),
+    [
+        ([], [(0, 10), (10, 10), (20, 5)]),
+        ([Part(0, 0, 4), Part(1, 4, 9)], [(0, 4), (4, 9), (13, 10), (23, 2)]),
+        ([Part(1, 4, 9)], [(0, 4), (4, 9), (13, 10), (23, 2)]),
+        ([Part(2, 5, 20)], [(0, 2), (2, 3), (5, 20)]),
+        ([Part(0, 0, 25)], [(0, 25)]),
+        ([Part(0, 0, 26)], [(0, 10), (10, 10), (20, 5)]),  # too long
+        ([Part(0, 0, 8), Part(1, 6, 4)], [(0, 8), (8, 10), (18, 7)]),  # over another
+        ([Part(0, 3, 5)], [(0, 10), (10, 10), (20, 5)]),  # no number left for what is before it
+        ([Part(3, 2, 5)], [(0, 10), (10, 10), (20, 5)]),  # more numbers than histories before it
+    ],
+)
+def test_parts_are_planned_around_those_that_are_there(kept: list[Part], planned: list[tuple[int, int]]) -> None:
+    found = parts_around(kept, 25, 10)
+    assert [(part.first, part.count) for part in found] == planned
+    assert [part.number for part in found] == list(range(len(found)))
 
 
 def damage(path: Path, how: str) -> None:

@@ -313,6 +313,30 @@ def test_a_changed_start_is_kept_with_the_run(tmp_path: Path) -> None:
     assert named(own, "survived") != named(changed(), "survived")
 
 
+BARE: dict[str, Any] = {
+    "pace": 0.03,
+    "a text": "1e-2",
+    "a law": {"gamma": {"shape": 2, "mean": 0.03}},
+    "ends": {"uniform": [0.01, 0.03]},
+    "dated": [{"from": "2025-09-02", "value": 0.01}, {"from": "2025-11-17", "value": 0.03}],
+}
+
+
+@pytest.mark.parametrize("number", BARE.values(), ids=BARE)
+def test_a_run_changed_by_a_bare_number_can_be_opened_again(number: Any, tmp_path: Path) -> None:
+    """It took its unit from what it was laid over, and that is not kept with the run."""
+    scenario, settings = changed({"inputs.pace": number}), replace(HOLDS, replications=100)
+    found = forecast(scenario, settings, tmp_path)
+    again, _, task = opened(found.folder)
+    assert again.spec == scenario.spec
+    assert task.past is not None
+    assert task.past.digest == past_in_force(scenario).digest
+    assert forecast(again, settings, tmp_path).folder == found.folder
+    # Two ways to write one number are one question.
+    if number == 0.03:
+        assert forecast(changed({"inputs.pace": "0.03 per d"}), settings, tmp_path).folder == found.folder
+
+
 def test_the_count_of_work_is_what_progress_hears(tmp_path: Path) -> None:
     heard: list[int] = []
     for scenario in (crisis(), small.scenario()):
@@ -375,13 +399,21 @@ def test_the_moves_of_inputs_are_those_of_the_rows(holds: Result, forgets: Resul
 
 def test_the_text_says_what_is_remembered(holds: Result, forgets: Result) -> None:
     memory, difference = lines(holds.summary)
-    assert "nothing had happened from 20 Sep 2025 to 17 Nov 2025" in memory
+    assert "no other outcome than “quarrel” had come about from 20 Sep 2025 to 17 Nov 2025" in memory
     assert "pace down" in memory
     assert difference.startswith("A plain restart (run.past=restart) would give strike ")
     chance = 100 * forgets.milestones["strike"]["by"]["30"]["probability"]
     assert f" {chance:.1f} % by 17 Dec 2025 (" in difference
     assert lines(forgets.summary) == []
     assert lines({key: value for key, value in holds.summary.items() if key != "past"}) == []
+
+
+def test_of_a_hidden_type_the_text_names_the_level_that_moved(holds: Result) -> None:
+    told = holds.summary["past"]
+    row = {"name": "goal", "value": 1, "word": "removal", "before": 0.5, "after": 0.2, "shift": -0.6, "error": 0.01}
+    text = lines({**holds.summary, "past": {**told, "starts": [row], "inputs": []}})[0]
+    assert text.endswith("That moved most: goal: removal less likely.")
+    assert {one["word"] for one in told["starts"]} == {"bargain", "force"}
 
 
 def test_a_long_run_is_compared_over_its_first_histories_only(
@@ -461,6 +493,17 @@ def test_a_mixture_has_the_memory_of_the_date_it_starts_from() -> None:
     everything = {TIME, *(item.path for item in items(pair))}
     assert past_in_force(pair.new, mixed(pair, everything, later=True)).digest == past_in_force(pair.new).digest
     assert past_in_force(pair.old, mixed(pair, (), later=False)).digest == past_in_force(pair.old).digest
+
+
+def test_what_knows_the_past_may_be_held_there() -> None:
+    scenario = made(MARKED["pace"])
+    [doubt] = [d for d in tornado.doubts(scenario) if d.name == "pace"]
+    for _, spec in doubt.values:
+        past = past_in_force(scenario, spec).model
+        assert [law.family for law in past.input_laws] == ["fixed"]
+    changed_pace = changed({"inputs.pace": 0.03}, MARKED["pace"])
+    held = replace(scenario.spec, inputs=(), constants=(("pace", 0.03),))
+    assert past_in_force(scenario, held).digest == past_in_force(changed_pace).digest
 
 
 def test_held_rates_are_constants_of_the_past_where_they_are_constants_now() -> None:

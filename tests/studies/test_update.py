@@ -14,6 +14,7 @@ import pytest
 
 from sim.model.compiled import compile_model
 from sim.model.spec import Calendar, Delay, Spec
+from sim.runs.past import Past
 from sim.runs.store import RunError
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
@@ -26,6 +27,7 @@ from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
 from sim.studies.update import Question, computed, question
 from sim.studies.update_mix import TIME, Pair, items, mixed, only_bearing, read_by
+from sim.studies.update_parts import batches
 from sim.studies.update_table import footer, show
 from sim.studies.update_without import without
 from tests.runs import small
@@ -157,6 +159,34 @@ def test_the_same_question_gives_the_same_answer(data: update.Data) -> None:
     again = computed(scenario(), ASKED, Settings(chunk=7_777))
     assert again == data
     assert computed(scenario(), ASKED, Settings(seed=2)) != data
+
+
+def test_one_process_plays_what_shares_a_past() -> None:
+    models = [compile_model(scenario().spec), compile_model(replace(scenario().spec, name="other"))]
+    pasts = [None if i % 7 == 0 else Past(models[i % 2], 5 + i % 3) for i in range(60)]
+    assert batches(pasts, 1) == [[i] for i in range(60)]
+    for processes in (2, 5, 64):
+        found = batches(pasts, processes)
+        assert sorted(i for batch in found for i in batch) == list(range(60))
+        assert len(found) >= min(3 * processes, 60)
+        for batch in found:
+            assert len({past.digest if (past := pasts[i]) is not None else None for i in batch}) == 1
+    # Two pasts between sixty mixtures make three pieces each for two processes.
+    assert [len(batch) for batch in batches([Past(models[i % 2], 5) for i in range(60)], 2)] == [10] * 6
+
+
+def test_several_processes_give_the_same_answer() -> None:
+    asked = replace(ASKED, replications=300)
+    alone, together = (computed(scenario(), asked, Settings(chunk=200, executor=e)) for e in ("serial", "processes"))
+    assert alone == together
+
+
+def test_the_table_says_what_is_remembered(data: update.Data) -> None:
+    assert "past" not in data
+    assert any("the start is a plain restart" in line for line in footer(data))
+    remembered = footer({**data, "past": "survived"})
+    assert not any("plain restart" in line for line in remembered)
+    assert any("run.past=restart forgets it" in line for line in remembered)
 
 
 def test_without_a_report_its_values_fall_back(data: update.Data) -> None:
