@@ -72,9 +72,7 @@ def constant(text: object, meaning: Meaning, what: str) -> float:
 
 
 def unknown(name: str, known: Mapping[str, object]) -> Unsupported:
-    """The error for a name nobody declared; ``t`` is absolute time."""
-    if name == "t":
-        return Unsupported("depends on the time t")
+    """The error for a name nobody declared."""
     return Unsupported(f"unknown name {name!r}{nearest(name, known)}")
 
 

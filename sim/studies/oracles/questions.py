@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sim.model.expressions import Call, Expression, Number
+from sim.model.spec import TIME
 from sim.studies.oracles.cases import Query, grid, table
-from sim.studies.oracles.expressions import Unsupported, constant
+from sim.studies.oracles.expressions import Unsupported, constant, names_of
 from sim.studies.oracles.importing import Imported
+from sim.studies.oracles.moving import comes_between, integral_of, substituted
 
 Form = Literal["at", "within", "reach", "until", "final", "integral", "count", "steady", "steady rate"]
 Statistic = Literal["prob", "mean", "var", "sd"]
@@ -76,8 +78,8 @@ def ask(imported: Imported, query: Query) -> Question:
         return _course(imported, query)
     if kind in ("prob_at", "mean_at", "var_at"):
         truth = kind == "prob_at"
-        tree = imported.tree(query.need("target" if truth else "expr"), truth=truth)
-        return Question(query, "at", (_part(query, tree, query.time("at"), kind),))
+        tree, time = imported.tree(query.need("target" if truth else "expr"), truth=truth), query.time("at")
+        return Question(query, "at", (_part(query, substituted(tree, {TIME.name: Number(time)}), time, kind),))
     if kind in ("prob_reach", "prob_reach_within"):
         limit = query.time("within") if kind == "prob_reach_within" else 0.0
         form: Form = "within" if kind == "prob_reach_within" else "reach"
@@ -86,13 +88,17 @@ def ask(imported: Imported, query: Query) -> Question:
     if kind in ("mean_time_to", "var_time_to"):
         return Question(query, "until", (_part(query, Number(1.0), 0.0, kind),), _target(imported, query))
     if kind in ("mean_integral_until", "mean_final"):
-        part = _part(query, imported.tree(query.need("expr")), 0.0, kind)
-        return Question(query, "final" if kind == "mean_final" else "until", (part,), _target(imported, query))
+        tree = _gathered(imported, query) if kind == "mean_integral_until" else _timeless(imported, query)
+        # An integral of what changes between events is known where a history ends.
+        final = kind == "mean_final" or imported.moves(tree)
+        return Question(
+            query, "final" if final else "until", (_part(query, tree, 0.0, kind),), _target(imported, query)
+        )
     if kind == "time_integral_mean":
-        part = _part(query, imported.tree(query.need("expr")), query.time("to"), kind)
+        part = _part(query, _timeless(imported, query), query.time("to"), kind)
         return Question(query, "integral", (part,))
     if kind == "steady_mean":
-        return Question(query, "steady", (_part(query, imported.tree(query.need("expr")), 0.0, kind),))
+        return Question(query, "steady", (_part(query, _gathered(imported, query), 0.0, kind),))
     if kind in ("event_count_mean", "steady_event_rate"):
         counting = kind == "event_count_mean"
         part = _part(query, Number(1.0), query.time("to") if counting else 0.0, kind)
@@ -126,17 +132,43 @@ def _kind_by_fields(query: Query) -> str:
     return kinds[frozenset(has)]
 
 
+def _timeless(imported: Imported, query: Query) -> Expression:
+    """The expression of a query that has no single time."""
+    tree = imported.tree(query.need("expr"))
+    if TIME.name in names_of(tree):
+        raise Unsupported(f"expr {query.fields['expr']!r} reads the time t; only queries at a fixed time may")
+    return tree
+
+
+def _gathered(imported: Imported, query: Query) -> Expression:
+    """An expression that can be integrated to any time, history by history."""
+    tree = _timeless(imported, query)
+    if imported.moves(tree) and integral_of(tree, imported.moving) is None:
+        raise Unsupported(
+            f"expr {query.fields['expr']!r} is integrated to no fixed time, so what decays may only be in it linearly"
+        )
+    return tree
+
+
+def _condition(imported: Imported, text: object) -> Expression:
+    """A condition to wait for. Raises Unsupported where it may come between events, which no engine sees."""
+    tree = imported.tree(text, truth=True)
+    if imported.moves(tree) and comes_between(tree, imported.moving):
+        raise Unsupported(f"{text!r} may become true between events, which is not seen")
+    return tree
+
+
 def _target(imported: Imported, query: Query) -> Expression:
-    return imported.tree(query.need("target"), truth=True)
+    return _condition(imported, query.need("target"))
 
 
 def _failure(imported: Imported, query: Query) -> Expression:
     """What ends the wait for the target: ``until`` true or ``avoid_not`` false."""
     ends = []
     if query.fields.get("until") is not None:
-        ends.append(imported.tree(query.fields["until"], truth=True))
+        ends.append(_condition(imported, query.fields["until"]))
     if query.fields.get("avoid_not") is not None:
-        ends.append(Call("not", (imported.tree(query.fields["avoid_not"], truth=True),)))
+        ends.append(_condition(imported, f"not ({query.fields['avoid_not']})"))
     return NEVER if not ends else ends[0] if len(ends) == 1 else Call("or", (ends[0], ends[1]))
 
 
@@ -172,5 +204,5 @@ def _course(imported: Imported, query: Query) -> Question:
                 expected.append(Expected(f"{base}-mean t={time:g}", "mean", *cells["mean"], sd))
             if "sd" in cells:
                 expected.append(Expected(f"{base}-sd t={time:g}", "sd", *cells["sd"]))
-            parts.append(Part(tree, time, tuple(expected)))
+            parts.append(Part(substituted(tree, {TIME.name: Number(time)}), time, tuple(expected)))
     return Question(query, "at", tuple(parts))

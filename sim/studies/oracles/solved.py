@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sim.engines import exact
 from sim.engines.exact import Chain, Moments
+from sim.engines.exact_chain import generator
 from sim.engines.interface import SimulationError
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Name
@@ -24,6 +25,8 @@ RELATIVE = 1e-8
 NOTHING = 1e-9
 #: A chain that is cut off may lose so much probability; what is lost counts a thousandfold as relative error.
 LOSS = 1e-9
+#: A chance to reach something ever is asked by a time after which so little of it is left.
+LEFT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,29 @@ class Solver:
         if question.form == "final":
             return [exact.final(chain, goal, model.program(part.tree))]
         return [exact.until(chain, goal, model.program(part.tree))]
+
+    def timed(self, question: Question) -> Question | None:
+        """A chance to reach something ever as one to reach it by a time, when hardly anything is left to come.
+
+        What is left joins the error of the expected value. None where the model is no chain that can be solved, or
+        the time holds too many events.
+        """
+        solved = self.solve(question)
+        if solved.reason or solved.parts[0].lost:
+            return None
+        spec, reached = goal_spec(self.imported, question)
+        model = compile_model(spec, strict=False)
+        chain = exact.build(model)
+        pace = float(np.abs(generator(chain).diagonal()).max())
+        for doubling in range(6, 17):
+            time = 2.0**doubling / pace if pace else 0.0
+            rest = solved.parts[0].mean - exact.reach_within(chain, model.program(Name(reached)), time).mean
+            if rest <= LEFT:
+                [part] = question.parts
+                [expected] = part.expected
+                known = replace(expected, error=expected.error + max(rest, 0.0))
+                return replace(question, form="within", parts=(replace(part, time=time, expected=(known,)),))
+        return None
 
     def warm_up(self, length: float) -> float:
         """A time at which the law is the long-run law to 1e-3, ``length`` or a multiple of it by powers of 2.
