@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sim.scenario.scenario import Scenario as Scenario
+    from sim.studies.compare import Comparison
     from sim.studies.forecast import Result
 
-__all__ = ["Scenario", "__version__", "load", "run"]
+__all__ = ["Scenario", "__version__", "compare", "load", "run"]
 
 
 def run(
@@ -27,6 +28,7 @@ def run(
     changes: Mapping[str, Any] | None = None,
     replications: int = 20_000,
     seed: int = 1,
+    past: str = "survived",
     results: str | Path = "results",
 ) -> Result:
     """Forecast of a scenario; a complete run found in ``results`` is returned as it is.
@@ -40,6 +42,9 @@ def run(
         Date of the forecast (``"2025-11-17"``); its end, as a date or in days. The scenario's own by default.
     changes
         Path in the scenario -> value, such as ``{"inputs.talks_x.uniform": [0.1, 0.3]}``.
+    past
+        ``survived``: with the inputs under which the crisis could come to where it stands; ``restart``: whatever is
+        drawn.
 
     Raises
     ------
@@ -48,8 +53,45 @@ def run(
     """
     from sim.studies import library
 
-    settings = {"replications": replications, "seed": seed}
+    settings = {"replications": replications, "seed": seed, "past": past}
     return library.run(scenario, as_of, until, changes or {}, settings=settings, results=results)
+
+
+def compare(
+    variants: Mapping[str, Any],
+    scenario: str | Path | Mapping[str, Any] | Scenario | None = None,
+    *,
+    as_of: str | None = None,
+    until: str | float | None = None,
+    changes: Mapping[str, Any] | None = None,
+    replications: int = 20_000,
+    inputs: int = 250,
+    histories: int = 80,
+    seed: int = 1,
+    past: str = "survived",
+    results: str | Path = "results",
+) -> Comparison:
+    """What if? Variants of a scenario against it as it is, over the same histories with the same luck.
+
+    Parameters
+    ----------
+    variants
+        Name -> changes, such as ``{"carrier_leaves": {"state.carrier.start": "no"}}``; a value of None takes away what
+        stands at a path. With a sentence: ``{"carrier_leaves": {"says": "…", "changes": {…}}}``.
+    changes
+        What holds on both sides, as in :func:`run`.
+    inputs, histories
+        Draws of the inputs for the range over the inputs, each with so many histories.
+
+    Raises
+    ------
+    ValueError
+        With every problem found in the scenario, a variant or the settings.
+    """
+    from sim.studies import library
+
+    settings = {"replications": replications, "seed": seed, "past": past, "inputs": inputs, "histories": histories}
+    return library.compare(variants, scenario, as_of, until, changes or {}, settings=settings, results=results)
 
 
 def load(folder: str | Path) -> Result:

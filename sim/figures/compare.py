@@ -110,8 +110,9 @@ def _panel(ax: Axes, numbers: Sequence[Mapping[str, float]]) -> None:
 def side_by_side(data: Mapping[str, Any]) -> Figure:
     """Figure of one history told twice: for each actor a lane as it is and below it one for the variant.
 
-    ``data`` is as for :func:`sim.figures.timeline.draw`, with ``ends``, ``outcomes`` and ``steps`` for both sides,
-    ``start`` (what differs there, in words), and each event with its side: both, left or right.
+    ``data`` is as for :func:`sim.figures.timeline.draw`, with ``says`` (the variant's sentence), ``ends``,
+    ``outcomes`` and ``steps`` for both sides, ``start`` (what differs there, in words), and each event with its side:
+    both, left or right.
     """
     span = WIDTH - LEFT - RIGHT
     scale = span / data["until_days"]
@@ -122,7 +123,8 @@ def side_by_side(data: Mapping[str, Any]) -> Figure:
     body = max(sum(2 * LANE + pair[0][-1] + pair[1][-1] for pair in feet), LANE)
     ladder = RUNG * len(data["rungs"])
     foot = wrapped(_foot(data), WIDTH - 0.3)
-    said = [wrapped(f"{who}: {text}", WIDTH, 2) for who, text in zip(_WHO, data["outcomes"], strict=True)]
+    who = ("As it is", f"The variant ({data['says']})")
+    said = [wrapped(f"{side}: {text}", WIDTH, 2) for side, text in zip(who, data["outcomes"], strict=True)]
     lines = sum(text.count("\n") + 1 for text in said)
     head, below = 0.42 + 0.155 * lines, 0.55 + 0.155 * (foot.count("\n") + 1)
     height = head + ladder + 0.12 + body + below
@@ -148,9 +150,6 @@ def side_by_side(data: Mapping[str, Any]) -> Figure:
         base = _lane(ax, data, lane, (pair, rows), base)
     figure.text(0.1 / WIDTH, 0.08 / height, foot, fontsize=SMALL, va="bottom")
     return figure
-
-
-_WHO: Final = ("As it is", "The variant")
 
 
 def _labels(lanes: Sequence[Mapping[str, Any]], scale: float) -> dict[tuple[int, int], list[Label]]:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim import _paths
 from sim.model.expressions import nearest
@@ -17,6 +17,9 @@ from sim.scenario.scenario import Scenario
 from sim.scenario.source import Layer, Source
 from sim.studies import forecast
 from sim.studies.settings import SettingError, read_settings
+
+if TYPE_CHECKING:
+    from sim.studies.compare import Comparison
 
 
 def run(
@@ -31,6 +34,30 @@ def run(
     """Forecast of a scenario, see :func:`sim.run`; ``settings`` are those of the ``run`` part of a configuration."""
     built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
     return forecast.forecast(built, read_settings(settings), Path(results), command="sim.run")
+
+
+def compare(
+    variants: Mapping[str, Any],
+    scenario: str | Path | Mapping[str, Any] | Scenario | None,
+    as_of: str | None,
+    until: str | float | None,
+    changes: Mapping[str, Any],
+    *,
+    settings: Mapping[str, Any],
+    results: str | Path,
+) -> Comparison:
+    """Variants against a scenario, see :func:`sim.compare`; ``settings`` as for :func:`run`."""
+    from sim.studies import compare as study
+    from sim.studies.compare_variants import variants_of
+
+    built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
+    whole = {
+        name: one if isinstance(one, Mapping) and "changes" in one else {"changes": one}
+        for name, one in variants.items()
+    }
+    asked, read = study.question(built, {}), read_settings(settings)
+    found = study.compare(built, variants_of(built, whole), asked, read, Path(results), command="sim.compare")
+    return study.Comparison(*found)
 
 
 def load(folder: str | Path) -> forecast.Result:
@@ -58,9 +85,10 @@ def scenario_of(
     """
     if isinstance(scenario, Scenario) and as_of is None and until is None and not changes:
         return scenario
-    source = Source(by="changes")
+    source, unchanged = Source(by="changes"), {}
     if isinstance(scenario, Scenario):
         data: dict[Any, Any] = dict(scenario.data)
+        unchanged = dict(scenario.unchanged)
     elif isinstance(scenario, Mapping):
         data = dict(scenario)
     else:
@@ -71,7 +99,7 @@ def scenario_of(
     data = copy.deepcopy(data)
     for path, value in (changes or {}).items():
         change(data, path, value, by=source.by)
-    return build(data, as_of=as_of, until=until, source=source)
+    return build(data, as_of=as_of, until=until, source=source, unchanged=unchanged)
 
 
 def _file(scenario: str | Path) -> Path:

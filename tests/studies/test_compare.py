@@ -4,6 +4,7 @@ Bounds on z are 4.5: a false alarm in 150,000 checks.
 """
 
 import datetime
+import itertools
 import json
 import math
 import sys
@@ -28,6 +29,7 @@ from sim.studies.compare import Question, computed, question, sides_of
 from sim.studies.compare_parts import Counts, parting, plain, range_of_differences
 from sim.studies.compare_table import parts, show
 from sim.studies.compare_variants import MAY, changed, variants_of
+from sim.studies.forecast import forecast
 from sim.studies.library import scenario_of
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
@@ -142,6 +144,8 @@ def test_a_difference_is_that_of_the_closed_form(data: compare.Data, name: str) 
     assert numbers["difference"] == pytest.approx(
         numbers["probability"] - data["as_it_is"]["milestones"]["strike"][str(DAY)]["probability"]
     )
+    outcomes = by_name(data)[name]["outcomes"].values()
+    assert sum(by[str(DAY)]["difference"] for by in outcomes) == pytest.approx(0.0, abs=1e-12)
     # The outcome is the same event here.
     assert by_name(data)[name]["outcomes"]["strike"][str(DAY)] == numbers
 
@@ -154,7 +158,7 @@ def test_before_its_date_a_scheduled_action_changes_nothing(data: compare.Data) 
 
 
 def test_shared_luck_leaves_less_noise_than_independent_seeds_and_intervals_cover() -> None:
-    """The exact variances have the ratio .39; for two of 100 runs each to come out above 1 has a chance under 1e-5."""
+    """The exact variances have the ratio .38; that 100 runs of each show the larger one smaller: under 1e-5."""
     n, runs = 200, 100
     paired, independent, hit = [], [], 0
     exact = EXACT["calm"] - EXACT["nothing"]
@@ -173,6 +177,23 @@ def test_shared_luck_leaves_less_noise_than_independent_seeds_and_intervals_cove
         hit += abs(difference - exact) <= error
     assert np.var(paired) < np.var(independent)
     assert hit >= 84  # of 100 at 95 %: fewer has a chance of 1e-5
+
+
+def test_the_scenario_as_it_is_has_the_chances_and_ranges_of_its_forecast(tmp_path: Path) -> None:
+    base = small.scenario(CRISIS)
+    settings = Settings(replications=500, inputs=20, histories=10)
+    told = forecast(base, settings, tmp_path).summary
+    data = computed(base, variants_of(base, given({"nothing": {}})), question(base, {}), settings)
+    mine = [*_numbers(data["as_it_is"]["outcomes"]), *_numbers(data["as_it_is"]["milestones"])]
+    by_day = {name: {day: by[name] for day, by in told["outcomes_by"].items()} for name in told["outcomes"]}
+    theirs = [*_numbers(by_day), *_numbers({name: found["by"] for name, found in told["milestones"].items()})]
+    assert len(mine) == len(theirs) == 6 * 3 * 5
+    assert mine == pytest.approx(theirs, abs=1e-12)
+
+
+def _numbers(by_name: dict[str, dict[str, dict[str, float]]]) -> list[float]:
+    keys = ("probability", "low", "high", "range_low", "range_high")
+    return [numbers[key] for by in by_name.values() for numbers in by.values() for key in keys]
 
 
 # --------------------------------------------------------------------------------------------------------- no change
@@ -248,8 +269,65 @@ def test_both_timelines_stand_side_by_side(data: compare.Data) -> None:
     assert parts(data, by_name(data)["nothing"]) == "nothing: none of 20,000 histories parts."
 
 
-@pytest.mark.parametrize("other", [{"chunk": 137}, {"executor": "processes", "chunk": 200}, {"engine": "reference"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actions.north.pushes.either.1.weight": 6},
+        {"actions.south.yields": None},
+        {"actions.north.pushes.times.always": 1.2},
+        {"actions.south.warns": {"says": "South warns", "on": "2025-12-20", "then": {"tension": {"at_most": 1}}}},
+    ],
+)
+def test_where_histories_part_agrees_with_a_search_event_by_event(changes: dict[str, Any]) -> None:
+    base = small.scenario()
+    sides = sides_of(base, variants_of(base, given({"other": changes})), question(base, {}), Settings())
+    numbers = np.arange(150, dtype=np.int64)
+    rows = [play(task, numbers, numbers, log=True) for task in sides.tasks]
+    apart = parting(sides.base, rows[0], sides.others[0].model, rows[1])
+    assert np.isfinite(apart).any()
+    assert np.isinf(apart).any()
+    shared = set.intersection(*({row.name for row in task.model.rows} for task in sides.tasks))
+    for number in numbers.tolist():
+        heard = []
+        for task, one in zip(sides.tasks, rows, strict=True):
+            assert one.log is not None
+            mine = one.log.position == number
+            events = zip(one.log.time[mine], one.log.row[mine], one.log.branch[mine], strict=True)
+            told = [(float(t), task.model.rows[r], int(b)) for t, r, b in events]
+            heard.append([(t, row.name, b - row.branches[0].number) for t, row, b in told if row.name in shared])
+        found = math.inf
+        for first, second in itertools.zip_longest(*map(sorted, heard), fillvalue=(math.inf, "", 0)):
+            if first[1:] != second[1:] or abs(first[0] - second[0]) > 1e-6:
+                found = min(first[0], second[0])
+                break
+        ends = [one.end[number] for one in rows]
+        if abs(ends[0] - ends[1]) > 1e-6:
+            found = min(found, *ends)
+        # A milestone can also come by what only one side has, and an outcome stands on the days read.
+        assert apart[number] <= found + 1e-9
+        if apart[number] < found - 1e-9:
+            times = [one.milestones[:, number] for one in rows]
+            later = {float(t) for pair in zip(*times, strict=True) if pair[0] != pair[1] for t in pair}
+            assert any(abs(apart[number] - t) < 1e-9 for t in (*later, *map(float, sides.base.days)))
+
+
+def test_another_branch_at_the_same_time_is_told_with_what_it_stands_for() -> None:
+    base = small.scenario()
+    changes = given({"vain": {"actions.north.pushes.either.1.weight": 6}})
+    few = Settings(replications=100, inputs=20, histories=5)
+    [variant] = computed(base, variants_of(base, changes), question(base, {}), few)["variants"]
+    first = variant["first"]["first"]
+    assert first["says"].startswith("North pushes: a step further")
+    assert first["instead"] == "North pushes: in vain"
+    assert not variant["own_past"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"chunk": 137}, {"executor": "processes", "chunk": 200}, {"engine": "reference"}, {"engine": "compiled"}]
+)
 def test_neither_chunk_nor_executor_nor_engine_matters(other: dict[str, Any]) -> None:
+    if other.get("engine") == "compiled":
+        pytest.importorskip("numba")
     base = small.scenario()
     changes = given({"fast": {"actions.north.pushes.times.always": 1.5}, "mild": {"inputs.force_x.uniform": [1, 1.2]}})
     settings = Settings(replications=400, inputs=20, histories=5)
