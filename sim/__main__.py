@@ -39,13 +39,12 @@ Studies
 {studies}
 Scenarios
 {scenarios}
-Experiments
+Experiments: named studies with their settings; the first line of each file is its question
 {experiments}
 Often changed
-  as_of=2025-09-27              forecast from what was known on that date
-  until=90                      end of the forecast: days or a date
-  run.replications=100000       more simulated histories; those already there are kept
-  run.seed=7                    other luck
+  as_of=2025-09-27              forecast from what was known on that date; until=90: its end, in days or a date
+  run.replications=100000       more simulated histories; those already there are kept; run.seed=7: other luck
+  run.past=restart              forget what had and had not happened since the crisis began
   run.again=true                compute a complete run again and compare
   results=DIR                   where run folders go (./results)
   engine=reference              how histories are computed; executor=serial: where
@@ -54,9 +53,15 @@ Often changed
   --cfg job                     print the configuration and stop; --hydra-help for the rest
 
 The last line printed is the run folder (of a sweep: the folder of its index).
-Exit codes: 0 done, 1 a check failed, 2 bad input, 3 could not finish or a job of a sweep failed, 130 or 143 stopped
-by a signal.
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not finished or a job failed, 130 or 143 stopped by a signal.
 """
+
+#: Studies that share a line.
+TOGETHER: Final = (
+    (("list", "show", "diff"), "Stored runs: which there are, one of them again, how two of them differ."),
+    (("register", "resolve", "ledger"), "Forecasts written down before one knows; what happened; how good they were."),
+    (("benchmark", "verify", "random_models"), "Are the engines fast, and exact on oracle cases and random models?"),
+)
 
 
 class Stopped(BaseException):
@@ -120,9 +125,21 @@ def help_page() -> str:
         return f"{HELP.format(studies='', scenarios='', experiments='')}\n{error}\n"
     shown = {}
     for part, (prefix, folder) in groups.items():
-        rows = [(f"{prefix}={path.stem}", _first_comment(path)) for path in sorted(folder.glob("*.yaml"))]
-        shown[part] = "".join(f"  {key:<29} {says}\n" for key, says in rows)
+        says = {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))}
+        if part == "experiments":
+            shown[part] = _wrapped(f"{prefix}={', '.join(says)}")
+            continue
+        for names, what in TOGETHER if part == "studies" else ():
+            if says.keys() >= set(names):
+                says = {name: text for name, text in says.items() if name not in names} | {", ".join(names): what}
+        shown[part] = "".join(f"  {f'{prefix}={name}':<29} {text}\n" for name, text in says.items())
     return HELP.format(**shown)
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False) + "\n"
 
 
 def _first_comment(path: os.PathLike[str]) -> str:

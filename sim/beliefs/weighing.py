@@ -69,7 +69,8 @@ class Claim:
 class Bent:
     """Histories bent: the chance of each event, its 10-90 % range over the inputs, and how far the model is bent.
 
-    ``effective``: so many histories the weights are worth.
+    ``effective``: so many histories the weights are worth; ``worth``: so many equal ones would give the chance of each
+    event the error that it has.
     """
 
     chance: Floats
@@ -77,6 +78,7 @@ class Bent:
     high: Floats
     nats: float
     effective: float
+    worth: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +203,16 @@ class Weighing:
         chance = self.chances(ratio)
         bend = weights.bend(self.cells, ratio)
         low, high = self._range(ratio, chance)
-        return Bent(chance, low, high, bend.nats, bend.effective)
+        return Bent(chance, low, high, bend.nats, bend.effective, self._worth(ratio, chance, bend.effective))
+
+    def _worth(self, ratio: Floats, chance: Floats, effective: float) -> Floats:
+        """Histories that each event's chance is worth, as :func:`sim.statistics.weighted.worth` counts them."""
+        rest = self.cells.share - self.table
+        squares = (self.table * ratio**2).sum(axis=1) * (1.0 - chance) ** 2 + (rest * ratio**2).sum(axis=1) * chance**2
+        counts = ratio > 0.0
+        mixed = (self.table @ counts > 0.0) & (rest @ counts > 0.0) & (squares > 0.0)
+        worth = self.record.size * chance * (1.0 - chance) / np.where(mixed, squares, 1.0)
+        return np.where(mixed, worth, effective)
 
     def combinations(self) -> list[tuple[int, ...]]:
         """Every combination of readings, a day for each claim."""
@@ -308,7 +319,7 @@ class Weighing:
         low, high = inputs.range_of(sums, whole * ratio, whole * ratio**2, squares, chance)
         groups = Cells(np.repeat(np.arange(self.sets), self.histories), np.full(self.sets, 1 / self.sets), _NONE)
         bend = weights.bend(groups, ratio)
-        return Bent(chance, low, high, bend.nats, bend.effective)
+        return Bent(chance, low, high, bend.nats, bend.effective, np.full(chance.shape, bend.effective))
 
     def _by_reading(self, given: Sequence[float], days: Sequence[int]) -> Floats:
         ratio = np.ones(self.sets)

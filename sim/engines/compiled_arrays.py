@@ -33,6 +33,7 @@ STATE: Final = 1
 TABLE: Final = 2
 MEMO: Final = 3
 PROGRAM: Final = 4
+EXPONENTIAL: Final = 5
 
 MEMORY: Final = {"age": 0, "enabling": 1, "identical": 2}
 EFFECT: Final = {"add": 0, "set": 1, "at_least": 2, "at_most": 3}
@@ -41,9 +42,10 @@ EFFECT: Final = {"add": 0, "set": 1, "at_least": 2, "at_most": 3}
 class Functions(NamedTuple):
     """Functions of state and inputs.
 
-    ``kind`` is one of the constants above, ``value`` the number of a constant, ``column`` that of a state; ``start``
-    and ``end`` delimit a program's steps. Tables and memos (kept per unit) are indexed by ``offset`` + the sum of
-    ``stride`` x state over the columns in ``first`` … ``last`` - 1, each state taken within ``low`` … ``high``.
+    ``kind`` is one of the constants above, ``value`` the number of a constant, ``column`` that of a state; exponential
+    is what is exp(``value`` x ``column``), as factors that read tensions mostly are; ``start`` and ``end`` delimit a
+    program's steps. Tables and memos (kept per unit) are indexed by ``offset`` + the sum of ``stride`` x state over the
+    columns in ``first`` … ``last`` - 1, each state taken within ``low`` … ``high``.
     ``speed``: what is no number >= 0 becomes nan.
     """
 

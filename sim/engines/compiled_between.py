@@ -117,6 +117,7 @@ def mark_stale(m: Layout, column: Any, w: Scratch) -> None:
     """Mark the bounds that read a column, state columns counted before tensions."""
     for i in range(m.between.touched_first[column], m.between.touched_first[column + _ONE]):
         w.felt.stale[m.between.touched[i]] = True
+        w.felt.kept_step[m.between.bound[m.between.touched[i]]] = -1
 
 
 def renew(m: Layout, place: Any, branch: Any, w: Scratch) -> None:
@@ -125,6 +126,7 @@ def renew(m: Layout, place: Any, branch: Any, w: Scratch) -> None:
         w.felt.stale[m.between.thinned[place]] = True
     for i in range(m.between.renewed_first[branch], m.between.renewed_first[branch + _ONE]):
         w.felt.stale[m.between.renewed[i]] = True
+        w.felt.kept_step[m.between.bound[m.between.renewed[i]]] = -1
 
 
 def bound_speeds(m: Layout, actor: Any, time: float, w: Scratch) -> None:
@@ -152,11 +154,15 @@ def accepted(m: Layout, place: Any, time: float, unit: Any, w: Scratch) -> int:
         w.fault[0], w.fault[1] = THINNING, c.rank[place]
         w.faulty[0], w.faulty[1], w.faulty[2] = value, bound, time
         return -1
+    kind = m.between.bound[i]
+    if m.between.bounds[kind] == m.between.value[i]:  # as it is unless the event changes what it reads
+        w.felt.kept[kind], w.felt.kept_step[kind] = value + 0.0, w.felt.step[0]
     k = np.uint64(w.counts[place])
     u = uniform_ahead(m, c.key0[place], c.key1[place], unit, k, _ACCEPTANCE, i, w.felt.block, w.felt.ahead, w)
     if u * bound < value:
         return 1
     w.felt.stale[i] = True
+    w.felt.turned_down[0] = np.int64(place)
     return 0
 
 
@@ -193,7 +199,8 @@ def follow_trends(m: Layout, actor: Any, time: float, fired: Any, w: Scratch) ->
             holds = value_of(m.functions, m.clocks.guard[place], w) != 0
             begins = holds and not felt.held[j] and before >= 0
             felt.held[j] = holds
-        if t.trend_renewed[j] and (fresh or begins):
+        # A candidate that was turned down is nothing that happened: it takes a new requirement, in the same trend.
+        if t.trend_renewed[j] and (begins or (fresh and np.int64(place) != felt.turned_down[0])):
             felt.origin[j] = time
             worked = 0.0
         felt.worked[j] = worked

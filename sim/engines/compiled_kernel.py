@@ -168,11 +168,14 @@ def finish_speeds(m: Layout, actor: Any, time: float, w: Scratch) -> Any:
         if value_of(m.functions, c.guard[c.guarded[i]], w) == 0:
             w.fresh_speed[c.guarded[i]] = 0.0
     for i in span(c.spans, actor, at.DOUBTFUL):
-        speed = w.fresh_speed[c.doubtful[i]]
+        place = c.doubtful[i]
+        speed = w.fresh_speed[place]
         if speed != speed:  # noqa: PLR0124 - nan
-            return c.doubtful[i]
+            if c.guard[place] < 0 or value_of(m.functions, c.guard[place], w) != 0:
+                return place
+            w.fresh_speed[place] = 0.0
         if speed > MAX_SPEED:
-            w.fresh_speed[c.doubtful[i]] = NEVER
+            w.fresh_speed[place] = NEVER
     if m.between.some:
         set_aside(m, actor, w)
     return _NOWHERE
@@ -431,6 +434,7 @@ def run(m: Layout, o: Output, w: Scratch, first: int, last: int) -> int:  # noqa
             before = time
             if m.between.some:
                 w.felt.step[0] = events + rejected + 1
+                w.felt.turned_down[0] = -1
                 if m.between.feels[place]:
                     feel(m, time, w)
                 if m.between.thinned[place] >= 0:

@@ -13,6 +13,7 @@ from sim.engines import units
 from sim.engines.compiled_arrays import (
     CONSTANT,
     EFFECT,
+    EXPONENTIAL,
     LANES,
     MEMO,
     MEMORY,
@@ -30,10 +31,11 @@ from sim.engines.compiled_arrays import (
     spans,
 )  # fmt: skip
 from sim.engines.interface import Floats, Plan
+from sim.engines.layout import Layout as Index
 from sim.engines.layout import layouts, spread
 from sim.engines.watching import concerned
 from sim.model import scalar
-from sim.model.compiled import TABLE_LIMIT, Group, Model, grid
+from sim.model.compiled import TABLE_LIMIT, Group, Model, Row, grid
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
 
@@ -57,6 +59,14 @@ def compared(program: Program, column: int) -> tuple[float, ...]:
         else:
             return ()
     return tuple(found) if all(map(math.isfinite, found)) else ()
+
+
+def exponential(program: Program) -> float | None:
+    """The number a where the program is exp(a x column) and nothing else."""
+    if len(program.code) != 4 or [name for name, _ in program.code[2:]] != ["mul", "exp"]:
+        return None
+    factors = dict(program.code[:2])
+    return float(factors["number"]) if factors.keys() == {"number", "column"} else None
 
 
 def within(low: int, high: int, limits: Sequence[float]) -> tuple[int, int]:
@@ -149,8 +159,15 @@ class _Builder:
     def steps(self, program: Program) -> int:
         """Number of the function that runs a program, whatever it is: what changes with the time is in no table."""
         key = (program.code,)
-        if key not in self.known:
-            self.known[key] = len(self.functions)
+        if key in self.known:
+            return self.known[key]
+        self.known[key] = len(self.functions)
+        constant, rate = program.constant, exponential(program)
+        if constant is not None:
+            self.functions.append((CONSTANT, constant, 0, -1, 0, [], False))
+        elif rate is not None:
+            self.functions.append((EXPONENTIAL, rate, program.reads[0], -1, 0, [], False))
+        else:
             self.functions.append((PROGRAM, 0.0, 0, len(self.programs), 0, [], False))
             self.programs.append(program)
         return self.known[key]
@@ -225,7 +242,8 @@ class _Builder:
             [p for kind in ("rate", "delay") for p in range(first[kind][a], first[kind][a + 1])] for a in actors
         ]
         more = [[(p, f) for p in mine for f in parts[p][1]] for mine in by_actor]
-        guards = [[p for p in mine if (row := rows[p]) is not None and row.guarded] for mine in by_actor]
+        apart = [row is not None and row.guarded and not self.carries_guard(row) for row in rows]
+        guards = [[p for p in mine if apart[p]] for mine in by_actor]
         doubtful = [[p for p in mine if (row := rows[p]) is not None and not row.proven] for mine in by_actor]
         products = [[(p, *factor) for p in mine for factor in parts[p][0][1:]] for mine in by_actor]
         product_starts, product_places = lists([p for p, _, _ in mine] for mine in products)
@@ -291,6 +309,15 @@ class _Builder:
                     tabled.append(entry[id(group)] if group.state else (self.put(group.table), 0))
             found[i] = (tabled, rest)
         return found
+
+    def carries_guard(self, row: Row) -> bool:
+        """Whether the first table of a speed is 0 wherever the guard fails: then the speed is 0 there, or nan."""
+        first, guard = row.speed[0], row.guard
+        if first.table is None or guard is None or guard.table is None or not set(guard.state) <= set(first.state):
+            return False
+        sizes = tuple(high - low + 1 for low, high in map(self.bounds, first.state))
+        holds = spread(guard, Index(first.state, first.lower, first.stride, sizes, per_unit=False))
+        return not first.table[holds == 0].any()
 
     def columns(self) -> Columns:
         """State columns, inputs, milestones."""

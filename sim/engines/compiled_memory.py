@@ -27,7 +27,8 @@ class Felt(NamedTuple):
     By tension: ``level`` at its last change at ``since``; numbers of the unit; ``jumped``: values to come, by jump.
     ``time``: of the tensions that stand where programs read them; ``step``: events and candidates turned down so far.
     By thinned rate: ``bound``, whether it is ``stale``, and draws for acceptance ahead; ``kept`` is the value of each
-    bound at a step. By trend: as in the reference engine; ``next`` is the speed to come.
+    bound at a step. By trend: as in the reference engine; ``next`` is the speed to come. ``turned_down``: place of the
+    rate whose candidate was turned down at this step, or -1.
     """
 
     level: Floats
@@ -50,6 +51,7 @@ class Felt(NamedTuple):
     worked: Floats
     origin: Floats
     held: NDArray[np.bool_]
+    turned_down: Integers
 
 
 class Scratch(NamedTuple):
@@ -237,4 +239,5 @@ def _felt_for(model: Model, layout: Layout) -> Felt:
         worked=trends[3],
         origin=trends[4],
         held=np.zeros(layout.between.trend_place.size, dtype=np.bool_),
+        turned_down=np.full(1, -1, dtype=np.int64),
     )

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines import compiled_arrays as at
-from sim.engines.compiled_arrays import CONSTANT, LANES, MEMO, STATE, TABLE, Functions, Layout
+from sim.engines.compiled_arrays import CONSTANT, EXPONENTIAL, LANES, MEMO, STATE, TABLE, Functions, Layout
 from sim.engines.compiled_memory import Scratch
 from sim.engines.interface import Floats, Integers
-from sim.model import draws, scalar
+from sim.model import arithmetic, draws, scalar
 from sim.model.compiled import LEAST_WORK
 
 _REQUIREMENT: Final = np.uint64(draws.REQUIREMENT)
@@ -60,7 +60,11 @@ def value_of(f: Functions, function: Any, w: Scratch) -> float:
 
 
 def program_of(f: Functions, which: Any, w: Scratch) -> float:
-    """Value of a function that is a program and nothing else."""
+    """Value of a function that is in no table."""
+    if f.kind[which] == CONSTANT:
+        return f.value[which]  # type: ignore[no-any-return]
+    if f.kind[which] == EXPONENTIAL:
+        return arithmetic.exp_scalar(f.value[which] * w.values[f.column[which]])
     return scalar.evaluate(f.code, f.start[which], f.end[which], w.values, w.stack)
 
 

@@ -320,10 +320,11 @@ class Between:
             self.again[j, lanes] = True
 
     def begin_anew(self, fired: Integers, branch: Integers, time: Floats) -> None:
-        """The trends that begin anew with a fresh requirement."""
+        """The trends that begin anew with a fresh requirement, but not with that of a candidate turned down."""
+        happened = branch <= self.run.tables.nothing
         for j, trend in enumerate(self.shape.trends):
             if trend.row.trend is not None and trend.row.trend.renewed:
-                lanes = ((fired == trend.number) | trend.restarted.take(branch)).nonzero()[0]
+                lanes = (((fired == trend.number) & happened) | trend.restarted.take(branch)).nonzero()[0]
                 self.origin[j, lanes] = time.take(lanes)
                 self.worked[j, lanes] = 0.0
 

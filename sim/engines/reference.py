@@ -225,6 +225,7 @@ class _History:
         ]
         self.due = [row.time if row.kind == "calendar" else NEVER for row in rows]
         self.fresh: set[int] = set()
+        self.turned_down = -1
         self.anchor = [0.0] * len(model.actors)
         self.time = self.last = 0.0
         self.instant = self.events = self.rejected = self.saturations = 0
@@ -290,7 +291,9 @@ class _History:
             self.count[row] += 1
             self.fresh.add(row)
             self.bounds([row], time)
+            self.turned_down = row
             self.retime(found.actor)
+            self.turned_down = -1
             return
         branch = found.branches[0] if len(found.branches) == 1 else self.choose(row)
         self.events += 1
@@ -520,7 +523,8 @@ class _History:
         holds = row.guard is None or self.group(row.guard) != 0 if trend.renewed else True
         begins = holds and not self.held[i] and before >= 0 and row.renewed
         self.held[i] = holds
-        if trend.renewed and (fresh or begins):
+        # A candidate that was turned down is nothing that happened: it takes a new requirement, in the same trend.
+        if trend.renewed and (begins or (fresh and i != self.turned_down)):
             self.origin[i], worked = time, 0.0
         self.worked[i] = worked
         if speed != speed:  # noqa: PLR0124 - nan

@@ -15,6 +15,8 @@ from sim.model.intervals import Range, range_of
 
 Span = tuple[Expression, Expression]
 
+#: Comparisons, and what holds where they do not.
+_OPPOSITE: Final = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
 _RISING: Final = ("exp", "log", "sqrt", "floor", "ceil", "min", "max", "add")
 
 
@@ -54,14 +56,8 @@ def enclosure(tree: Expression, spans: Mapping[int, Span], box: Mapping[int, Ran
         return (low, high) if operation == "div" else (_call("floor", low), _call("floor", high))
     if operation == "pow":
         return _power(tree, parts, ranges)
-    if operation in ("lt", "le", "gt", "ge"):
-        (a, b), (c, d) = parts
-        return (_call(operation, b, c), _call(operation, a, d)) if operation in ("lt", "le") else (
-            _call(operation, a, d), _call(operation, b, c))  # fmt: skip
-    if operation in ("eq", "ne"):
-        (a, b), (c, d) = parts
-        meet = _call("and", _call("le", a, d), _call("le", c, b))
-        return (ZERO, meet) if operation == "eq" else (_call("not", meet), Number(1.0))
+    if operation in _OPPOSITE:
+        return _comparison(operation, parts, undefined=any(r.undefined for r in ranges))
     truths = [_truth(part) for part in parts]
     if operation == "not":
         return _call("not", truths[0][1]), _call("not", truths[0][0])
@@ -122,11 +118,32 @@ def _quotient(tree: Call, parts: list[Span], ranges: list[Range]) -> Span:
     return _corners("div", parts)
 
 
+def _comparison(operation: str, parts: list[Span], *, undefined: bool) -> Span:
+    """Whether a comparison surely, and possibly, holds; ``undefined``: an end may be nan, of which nothing is sure."""
+    if operation == "ne":
+        low, high = _comparison("eq", parts, undefined=undefined)
+        return _call("not", high), _call("not", low)
+    (a, b), (c, d) = parts
+    if operation == "eq":
+        if undefined:
+            return ZERO, _call("not", _call("or", _call("gt", a, d), _call("gt", c, b)))
+        return ZERO, _call("and", _call("le", a, d), _call("le", c, b))
+    near, far = ((a, d), (b, c)) if operation in ("lt", "le") else ((b, c), (a, d))
+    if undefined:
+        # All comparisons with nan are false: so both ends are asked, and for "possibly" the opposite.
+        surely = _call("and", _call(operation, *near), _call(operation, *far))
+        return surely, _call("not", _call(_OPPOSITE[operation], *near))
+    return _call(operation, *far), _call(operation, *near)
+
+
 def _power(tree: Call, parts: list[Span], ranges: list[Range]) -> Span:
     base, exponent = ranges
     if base.low >= 0:
+        if base.low == 0 and exponent.low < 0:
+            # A negative power of -0 would be -infinity where +infinity is the end.
+            parts = [(_call("add", parts[0][0], ZERO), _call("add", parts[0][1], ZERO)), parts[1]]
         return _corners("pow", parts)
-    (low, high), (number, _) = parts
+    (low, high), number = parts[0], tree.arguments[1]
     if isinstance(number, Number) and number.value >= 0 and number.value == math.floor(number.value):
         at = _call("pow", low, number), _call("pow", high, number)
         if number.value % 2:

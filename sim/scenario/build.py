@@ -154,7 +154,7 @@ class _Builder:
             judgements=tuple(self.ledger.judgements),
             not_modelled=dict(file.not_modelled),
             spec=spec,
-            data={**self.faults.data, "as_of": str(self.as_of)},
+            data=self.data(),
             tensions={info.name: info for _, info in felt},
             unchanged=self.unchanged(),
         )
@@ -187,6 +187,12 @@ class _Builder:
             faults.add(("until",), f"{until:g} days; a run lasts at most {LONGEST} days (100 years)")
             return 1.0
         return until
+
+    def data(self) -> dict[str | int, Any]:
+        """The scenario as plain data that can be read alone: a bare number took its unit from what it was laid over."""
+        given, spelled = self.faults.data, self.values.data
+        own: dict[str | int, Any] = {s: {**given[s], **found} for s, found in spelled.items() if found}
+        return {**given, **own, "as_of": str(self.as_of)}
 
     def unchanged(self) -> dict[str, Any]:
         """Starts in the scenario's own file that were changed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sim.model.expressions import Expression
 from sim.model.laws import Law
@@ -15,6 +15,8 @@ from sim.scenario.quantities import Kind, Quantity, QuantityError
 
 _CONTINUOUS: Final = ("value", "uniform", "beta", "lognormal", "gamma", "weibull")
 FAMILIES: Final = (*_CONTINUOUS, "poisson", "negative_binomial", "choice")
+#: Keys of a law whose numbers have its unit, or hold such keys.
+_MEASURED: Final = ("value", "uniform", "lognormal", "gamma", "weibull", "median", "p90", "mean", "scale")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def quantity_law(notation: Notation, path: KeyPath, entry: schema.Input) -> Foun
     found = notation.attempt((*path, family), lambda: _law(family, getattr(entry, family), shift))
     if found is None:
         return None
-    unit = _unit(notation.faults.original(path))
+    # What is laid over a law may have more dates than the law has.
+    unit = _unit(notation.faults.original(path)) or _unit(notation.faults.original(path[:2]))
     if found.kind == "number" and family != "beta":
         # Bare numbers laid over a law from outside are in the law's own unit, per day or days.
         found = replace(found, kind=unit or found.kind)
@@ -59,6 +62,19 @@ def _unit(raw: object) -> Kind | None:
         return quantities.parse(raw).kind
     except QuantityError:
         return None
+
+
+def with_unit(raw: Any, kind: Kind) -> Any:
+    """An input or amount as a file gives it, with the unit behind each bare number that took it from elsewhere."""
+    if isinstance(raw, list | tuple):
+        return [with_unit(one, kind) for one in raw]
+    if isinstance(raw, Mapping):
+        return {key: with_unit(value, kind) if key in _MEASURED else value for key, value in raw.items()}
+    try:
+        bare = quantities.parse(raw).kind == "number"
+    except QuantityError:
+        return raw
+    return f"{raw}{quantities.BEHIND[kind]}" if bare else raw
 
 
 def delay_law(notation: Notation, path: KeyPath, given: schema.Delay) -> Found | None:

@@ -17,6 +17,8 @@ from sim.model.arithmetic import log_scalar
 
 Kind = Literal["number", "days", "per day"]
 
+#: What stands behind a number of each kind.
+BEHIND: Final[dict[Kind, str]] = {"number": "", "days": " d", "per day": " per d"}
 DAYS: Final[dict[str, float]] = {
     **dict.fromkeys(("h", "hour", "hours"), 1.0 / 24.0),
     **dict.fromkeys(("d", "day", "days"), 1.0),

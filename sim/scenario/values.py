@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
+from typing import Any
 
 from sim.model.laws import Law
 from sim.model.spec import Variable
@@ -12,16 +13,21 @@ from sim.scenario.evidence import Ledger
 from sim.scenario.notation import FLAG, Notation
 from sim.scenario.problems import KeyPath
 from sim.scenario.scenario import DatedValue, Evidence, QuantityInfo, VariableInfo
+from sim.scenario.source import look_up
 
 
 @dataclass
 class Values:
-    """Reads variables, inputs and amounts into the names of the notation."""
+    """Reads variables, inputs and amounts into the names of the notation.
+
+    ``data``: those inputs and amounts, as a file would give them, that were laid over others without a unit.
+    """
 
     notation: Notation
     ledger: Ledger
     as_of: datetime.date
     variables: dict[str, VariableInfo] = field(default_factory=dict)
+    data: dict[str, dict[str, Any]] = field(default_factory=lambda: {"inputs": {}, "amounts": {}})
     quantities: dict[str, list[QuantityInfo]] = field(default_factory=lambda: {"inputs": [], "amounts": []})
 
     def variable(self, name: str, given: schema.Variable) -> None:
@@ -149,6 +155,8 @@ class Values:
         kind = found.kind if found else "number"
         if found is None:
             self.notation.names.refused.add(name)
+        if kind != "number" and self.notation.faults.changed(path):
+            self.data[section][name] = laws.with_unit(look_up(self.notation.faults.data, path), kind)
         constant = law.family == "fixed"
         rests = self.ledger.rest(
             at, entry.basis, fixed=found is not None and constant, at=at if found is None else (*at, found.family)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.statistics.intervals import wilson
+
 Floats = NDArray[np.float64]
 
 
@@ -24,6 +26,27 @@ def mean(values: ArrayLike, weights: ArrayLike) -> tuple[float, float]:
     part = w / w.sum()
     middle = float((part * x).sum())
     return middle, math.sqrt(float((part**2 * (x - middle) ** 2).sum()))
+
+
+def worth(values: ArrayLike, weights: ArrayLike) -> float:
+    """So many equal members give a share the same error as values 0 or 1 (n,) do with these weights.
+
+    :func:`effective` does not know whether it is the heavy members in which the event happens; this does. Where the
+    event happens in all or in none of them, the two are the same.
+    """
+    happened, w = np.asarray(values, dtype=np.bool_), np.asarray(weights, dtype=np.float64)
+    if not (w[happened].any() and w[~happened].any()):
+        return effective(weights)
+    middle, error = mean(happened, w)
+    return middle * (1.0 - middle) / error**2
+
+
+def share(values: ArrayLike, weights: ArrayLike) -> tuple[float, float, float]:
+    """Weighted share of values 0 or 1 (n,), with its interval of 95 % (Wilson's, for so many as they are worth)."""
+    middle, _ = mean(values, weights)
+    size = worth(values, weights)
+    low, high = wilson(min(middle, 1.0) * size, size)
+    return middle, float(low), float(high)
 
 
 def quantiles(values: ArrayLike, weights: ArrayLike, shares: Sequence[float]) -> list[float]:

@@ -22,6 +22,7 @@ from sim.runs import store
 from sim.studies.benchmark_contest import (
     NETWORK,
     SIMPY,
+    TERMS,
     UNTIL,
     WORKLOAD,
     DisagreementError,
@@ -159,6 +160,7 @@ def told(data: Mapping[str, Any]) -> str:
         heads = ["engine", "ns per event", *(f"times as fast as {name}" for _, name in columns)]
         cells = [[row["engine"], f"{row['median']:,.0f}", *(_spread(row[key]) for key, _ in columns)] for row in rows]
         lines += ["", f"## {title}", "", *_table(heads, cells)]
+    lines += ["", "## On what terms", "", *TERMS]
     if data.get("measures"):
         cells = [_measure(Measure(**found)) for found in data["measures"]]
         lines += ["", "## Further measures", "", *_table(["measure", "median (range)", "how"], cells)]

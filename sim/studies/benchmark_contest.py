@@ -30,6 +30,14 @@ SIZES: Final = {
 }  # fmt: skip
 #: Histories of a peer that are compared with the engines' before anything is timed.
 COMPARED: Final = {SIMPY: 300, "salabim": 100, "plain Python loop": 2_000, "rebop": 300, "GillesPy2, C++": 2_000}
+#: What favours one contestant or another beyond the engines themselves; stands below the tables.
+TERMS: Final = (
+    "- rebop is timed on one long run, which sets nothing up again; our engines begin a new history about every",
+    "  160 events, with fresh draws for every clock. It keeps no draws by clock, so it cannot pair histories by luck.",
+    "  On the network, which both peers are made for, these terms favour rebop.",
+    "- The time of GillesPy2 holds the process that it starts for every call and the reading of what that writes:",
+    "  its solver alone is faster than it looks here.",
+)
 
 #: Events of some histories from a first one on, and for each whether (or how high) it ended: wars, or the count r.
 Play = Callable[[int, int], tuple[int, float]]

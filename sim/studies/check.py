@@ -46,7 +46,7 @@ def told(scenario: Scenario, model: Model, *, judgements: bool = True) -> Iterat
     if scenario.observations:
         named = ", ".join(f"{one.variable} ({one.date})" for one in scenario.observations)
         numbers = plural(len(scenario.observations), "later report")
-        yield f"{numbers} held against this forecast (study=check_facts), each by findings that do not enter it: {named}"
+        yield f"{numbers} held against this forecast (study=check_facts), by findings that do not enter it: {named}"
     free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
     yield f"{plural(len(free), 'free judgement')}{':' if free and judgements else ''}"
     if judgements:

@@ -287,12 +287,14 @@ def _milestone(asked: Question, task: Task, seen: Gathered, n: int, progress: Pr
 
 
 def _chances(times: np.ndarray[Any, Any], weights: np.ndarray[Any, Any], day: int, end: int) -> Data:
-    """By the day, and after it where it had not come by then; each with its standard error."""
-    by, error = weighted.mean(times <= day, weights)
+    """By the day, and after it where it had not come by then; each with its interval of 95 %."""
+    names = ("", "_low", "_high")
+    found: Data = {f"{what}{name}": None for what in ("by", "after") for name in names}
+    found |= {f"by{name}": part for name, part in zip(names, weighted.share(times <= day, weights), strict=True)}
     later = times > day
-    found: Data = {"by": by, "by_error": error, "after": None, "after_error": None}
     if weights[later].sum() > 0.0:
-        found["after"], found["after_error"] = weighted.mean(times[later] <= end, weights[later])
+        after = weighted.share(times[later] <= end, weights[later])
+        found |= {f"after{name}": part for name, part in zip(names, after, strict=True)}
     return found
 
 

@@ -101,8 +101,9 @@ def _moved(found: Mapping[str, Any], key: str) -> str:
     before, after = found["prior"][key], found["posterior"][key]
     if before is None or after is None:
         return NOTHING
-    error = found["posterior"][f"{key}_error"]
-    return f"{percent(before)} as forecast, {percent(after)} given the reports (± {200 * error:.1f} points of luck)"
+    low, high = (found["posterior"][f"{key}{end}"] for end in ("_low", "_high"))
+    luck = f"{100 * low:.1f} to {100 * high:.1f} % with other luck"
+    return f"{percent(before)} as forecast, {percent(after)} given the reports ({luck})"
 
 
 def footer(data: Mapping[str, Any]) -> list[str]:

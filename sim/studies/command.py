@@ -19,7 +19,8 @@ FORMAT: Final = 1
 KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run", "engine", "executor")
 #: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
 STUDIES: Final = (
-    "forecast", "baseline", "tornado", "weigh", "score", "update", "trace", "check", "describe", "new", "verify",
+    "forecast", "baseline", "compare", "tornado", "weigh", "check_facts", "score", "register", "resolve", "ledger",
+    "update", "trace", "list", "show", "diff", "check", "describe", "new", "verify",
     "random_models", "benchmark",
 )  # fmt: skip
 
@@ -40,12 +41,18 @@ def run(configuration: Mapping[str, Any], command: str, source: Source | None = 
 def prepared(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> tuple[ModuleType, Order]:
     """The module of the study of a configuration, and what it is asked. Raises SettingError for a bad setting."""
     check_keys(configuration)
-    study = configuration["study"]
+    study, run = configuration["study"], configuration["run"]
+    if isinstance(run, str) and isinstance(study, Mapping) and study.get("name") == "show":
+        # run=FOLDER says which run; how much to simulate, which `run` holds elsewhere, matters not to this study.
+        study = {**study, "run": run}
+        configuration = {**configuration, "run": {}, "study": study}
     order = Order(configuration, settings_of(configuration), source, command)
     name = study.get("name") if isinstance(study, Mapping) else study
     if name not in STUDIES:
         known = ", ".join(STUDIES)
         raise SettingError(f"study: {name!r} is unknown{nearest(str(name), STUDIES)}; choose from {known}")
+    if order.settings.precision is not None and name != "forecast":
+        raise SettingError(f"run.precision: only study=forecast stops by it; study={name} has numbers of its own")
     module = importlib.import_module(f"sim.studies.{name}")
     for key in study:
         if key not in ("name", *module.SETTINGS):

@@ -79,9 +79,10 @@ def _state(scenario: Scenario) -> Iterator[str]:
             start = words(info.levels[variable.start])
         else:
             start = f"{variable.start:,} {info.unit}".strip()
+        past = _past(scenario) if info.knows_past else ""
         fades = scenario.data["state"][variable.name].get("fades")
         fading = f"; fades with a half-life of {fades['half_life']}" if fades else ""
-        yield f"{words(variable.name)} ({info.meaning}): {start}{fading}{_rests(info.evidence)}"
+        yield f"{words(variable.name)} ({info.meaning}): {start}{fading}{_rests(info.evidence, past)}"
     for tension in scenario.spec.tensions:
         felt = scenario.tensions[tension.name]
         given = scenario.data["state"][tension.name]["decays"]
@@ -114,7 +115,14 @@ def _drawn(start: Any, scenario: Scenario) -> str:
 def _quantities(scenario: Scenario, section: str) -> Iterator[str]:
     for quantity in scenario.inputs if section == "inputs" else scenario.amounts:
         meaning = f" ({quantity.meaning})" if quantity.meaning else ""
-        yield f"{quantity.name}{meaning}: {quantity.spread}{_rests(quantity.evidence)}"
+        past = _past(scenario) if quantity.knows_past and not quantity.constant else ""
+        yield f"{quantity.name}{meaning}: {quantity.spread}{_rests(quantity.evidence, past)}"
+
+
+def _past(scenario: Scenario) -> str:
+    """What is said of a law that memory leaves as it is; nothing where there is no crisis to remember."""
+    since = scenario.crisis_start
+    return "" if since is None else f"knows the days since {date_words(since.isoformat())}: memory leaves it as it is"
 
 
 def _actions(scenario: Scenario, actor: str) -> Iterator[str]:
@@ -176,15 +184,15 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _rests(evidence: Evidence | None) -> str:
-    """What a number rests on, in brackets."""
+def _rests(evidence: Evidence | None, past: str = "") -> str:
+    """What a number rests on, in brackets, and what it has to do with the ``past``."""
     if evidence is None:
         return ""
     findings = f"finding {', '.join(str(number) for number in evidence.reports)}" if evidence.reports else ""
     kind = {"judgement": "judged", "data": "data", "change": "changed"}.get(evidence.kind, "")
     why = f"{kind}: {evidence.why}" if kind and evidence.why else ""
     fixed = f"fixed: {evidence.fixed}" if evidence.fixed else ""
-    said = "; ".join(part for part in (why, fixed, findings) if part)
+    said = "; ".join(part for part in (why, fixed, findings, past) if part)
     return f" [{said}]" if said else ""
 
 

@@ -14,8 +14,10 @@ from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.counts import long_form
 from sim.runs.execute import Progress, run_nested, run_parts, silent
-from sim.runs.plan import Task, engine_for
+from sim.runs.plan import Part, Task, engine_for
 from sim.runs.store import FORMAT, Identity
+from sim.studies import past as memory
+from sim.studies import precision
 from sim.studies import size as size_of_run
 from sim.studies.counted import watched_numbers
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
@@ -160,13 +162,16 @@ def answer(order: Order) -> int:
     for name in listed(chosen, "study.milestones") if chosen is not None else ():
         if name not in known:
             raise SettingError(f"study.milestones: unknown milestone {name!r}{nearest(str(name), known)}")
-    with watched(settings.replications + settings.inputs * settings.histories) as progress:
+    with watched(memory.work(scenario, settings)) as progress:
         found = forecast(scenario, settings, order.results, command=order.command, progress=progress, say=remark)
     table.show(found.summary, table.console())
     if figures and not found.drawn(chosen):
         found.plot(chosen)
+    why = precision.missed(found.summary)
+    if why:
+        remark(f"escalation: {why}")
     say_folder(found.folder)
-    return 0
+    return 3 if why else 0
 
 
 def task_of(scenario: Scenario, settings: Settings) -> Task:
@@ -186,6 +191,7 @@ def task_of(scenario: Scenario, settings: Settings) -> Task:
         days=days_shown(scenario.horizons, int(until)),
         watched=watched_numbers(scenario, model),
         engine=settings.engine,
+        past=memory.past_of(scenario, scenario.spec, settings.past),
     )
 
 
@@ -200,6 +206,8 @@ def identity_of(scenario: Scenario, task: Task) -> Identity:
         "until": task.until,
         "seed": task.seed,
     }
+    if task.past is not None:  # a plain restart is named as if there were no memory at all
+        configuration["past"] = task.past.digest
     return Identity(store.configuration_hash(configuration), task.model.digest)
 
 
@@ -216,8 +224,10 @@ def forecast(
 
     ``progress`` hears how many histories are done, ``say`` hears remarks about what was found on disk.
 
+    With a ``settings.precision`` that was not reached the summary says so (``precision``, ``reached``).
+
     Raises CheckError when ``settings.again`` finds another content than the run on disk, RunError when the run could
-    not finish.
+    not finish or another process is at work on it.
     """
     task = task_of(scenario, settings)
     size_of_run.check(task, settings, results)
@@ -230,44 +240,55 @@ def forecast(
         found = _shown(folder, manifest, settings, say)
         if found is not None:
             return found
-    if settings.engine == "auto":
-        engine, why = engine_for(settings.engine, settings.replications + settings.inputs * settings.histories)
-        task = replace(task, engine=engine)
-        say(f"engine=auto: {engine} ({why})")
-    # Parts of another size would all have to be done again.
-    size = manifest["chunk"] if manifest is not None else settings.chunk
-    # Parts of a smaller run than the one on disk would throw the rest away.
-    replications = settings.replications
-    if manifest is not None and manifest.get("complete"):
-        replications = max(replications, manifest["replications"])
-    record = _record(scenario, task, identity, settings)
-    record |= {"replications": replications, "chunk": size, "command": command}
-    store.write_json(folder / "manifest.json", record)
-    store.write_whole(
-        folder / "config.yaml", _yaml({"scenario": scenario.data, **_run_settings(scenario, task, settings)})
-    )
-    store.remove_leftovers(folder)
-    done = run_parts(task, folder, identity, replications, size=size, executor=settings.executor, progress=progress)
-    if done.kept:
-        say(f"{done.kept:,} of {replications:,} simulated histories were there already")
-    nested = run_nested(task, settings.inputs, settings.histories, settings.executor, progress)
-    summary = summarise(scenario, task, done.tally, nested)
-    summary["content_hash"] = done.content
-    summary["digests"] = {"model": identity.model, "configuration": identity.configuration}
-    store.write_whole(folder / "curves.parquet", _table(curves(task, done.tally, nested)))
-    if task.watched:
-        store.write_whole(folder / "occupancy.parquet", _table(long_form(task.watched, done.tally.counts)))
-    store.write_json(folder / "summary.json", summary)
-    record |= {
-        "finished": _now(),
-        "replications": done.tally.replications,
-        "content_hash": done.content,
-        "parts": done.records,
-        "complete": True,
-    }
-    shutil.rmtree(folder / "figures", ignore_errors=True)  # they showed other numbers
-    store.write_json(folder / "manifest.json", record)
-    return Result(summary, folder)
+    with store.alone(folder):
+        before, manifest = manifest, _same_run(folder, identity)
+        if manifest is not None and manifest.get("complete") and manifest != before:  # another process has just done it
+            found = _shown(folder, manifest, settings, say)
+            if found is not None:
+                return found
+        if settings.engine == "auto":
+            engine, why = engine_for(settings.engine, settings.up_to + settings.inputs * settings.histories)
+            task = replace(task, engine=engine)
+            say(f"engine=auto: {engine} ({why})")
+        goals = _goals(settings, manifest, store.parts_said(folder, identity))
+        record = _record(scenario, task, identity, settings)
+        record |= {"replications": goals[0], "chunk": settings.chunk, "command": command}
+        store.write_json(folder / "manifest.json", record)
+        store.write_whole(folder / "config.yaml", _yaml(_composed(scenario, task, settings)))
+        store.remove_leftovers(folder)
+        kept: int | None = None
+        close: dict[str, Any] = {}
+        for goal in goals:
+            heard = progress if kept is None else _but_first(progress)  # of those of the last look it has heard
+            done = run_parts(
+                task, folder, identity, goal, size=settings.chunk, executor=settings.executor, progress=heard
+            )
+            kept = done.kept if kept is None else kept
+            if settings.precision is not None:
+                close = {"precision": precision.judged(precision.counted(task, done.tally), goal, settings)}
+                if close["precision"]["reached"]:
+                    break
+        if kept:
+            say(f"{kept:,} of {goal:,} simulated histories were there already")
+        nested = run_nested(task, settings.inputs, settings.histories, settings.executor, progress)
+        summary = summarise(scenario, task, done.tally, nested) | close
+        summary["past"] = memory.compared(scenario, task, folder, progress)
+        summary["content_hash"] = done.content
+        summary["digests"] = {"model": identity.model, "configuration": identity.configuration}
+        store.write_whole(folder / "curves.parquet", _table(curves(task, done.tally, nested)))
+        if task.watched:
+            store.write_whole(folder / "occupancy.parquet", _table(long_form(task.watched, done.tally.counts)))
+        store.write_json(folder / "summary.json", summary)
+        record |= {
+            "finished": _now(),
+            "replications": done.tally.replications,
+            "content_hash": done.content,
+            "parts": done.records,
+            "complete": True,
+        }
+        shutil.rmtree(folder / "figures", ignore_errors=True)  # they showed other numbers
+        store.write_json(folder / "manifest.json", record)
+        return Result(summary, folder)
 
 
 def load(folder: Path) -> Result:
@@ -302,12 +323,30 @@ def _shown(folder: Path, manifest: dict[str, Any], settings: Settings, say: Say)
     if damaged or summary is None or not (folder / "curves.parquet").is_file():
         say(f"{', '.join(damaged) or 'a result file'} was damaged or missing: done again")
         return None
-    held = manifest["replications"]
-    if held < settings.replications or manifest["nested"] != [settings.inputs, settings.histories]:
+    held, asked = manifest["replications"], settings.replications
+    if settings.precision is not None:
+        close = precision.judged(precision.counted_of(summary), held, settings)
+        summary["precision"], asked = close, held if close["reached"] else settings.most
+    if held < asked or manifest["nested"] != [settings.inputs, settings.histories]:
         return None
-    more = f"; all {held:,} simulated histories count" if held > settings.replications else ""
+    more = f"; all {held:,} simulated histories count" if held > asked else ""
     say(f"this run was complete: shown, not computed again{more}")
     return Result(summary, folder)
+
+
+def _goals(settings: Settings, manifest: Mapping[str, Any] | None, parts: Sequence[Part]) -> list[int]:
+    """Numbers of histories to have one after another: one, or one for each look where a precision is asked for."""
+    if settings.precision is not None:
+        return list(precision.looks(settings, max((part.first + part.count for part in parts), default=0)))
+    # A smaller run than the complete one on disk would throw the rest away.
+    whole = manifest["replications"] if manifest is not None and manifest.get("complete") else 0
+    return [max(settings.replications, whole)]
+
+
+def _but_first(progress: Progress) -> Progress:
+    """Progress that does not hear the first number: what was there already."""
+    first = iter([0])
+    return lambda done: progress(next(first, done))
 
 
 def _compared(task: Task, folder: Path, identity: Identity, manifest: dict[str, Any], settings: Settings) -> str:
@@ -348,6 +387,7 @@ def _record(scenario: Scenario, task: Task, identity: Identity, settings: Settin
         "configuration": identity.configuration,
         "model": identity.model,
         "nested": [settings.inputs, settings.histories],
+        "past": settings.past,
         "engine": task.engine,
         "executor": settings.executor,
         "versions": versions,
@@ -360,10 +400,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _run_settings(scenario: Scenario, task: Task, settings: Settings) -> dict[str, Any]:
-    keys = ("replications", "seed", "chunk", "inputs", "histories", "engine")
+def _composed(scenario: Scenario, task: Task, settings: Settings) -> dict[str, Any]:
+    # Starts that were changed as they stood before: the remembered past is played with those.
+    unchanged = {"unchanged": dict(scenario.unchanged)} if scenario.unchanged else {}
+    keys = ("replications", "precision", "seed", "chunk", "inputs", "histories", "past", "engine")
     run = {key: getattr(settings, key) for key in keys}
-    return {"as_of": scenario.as_of.isoformat(), "until": task.until, "run": run}
+    made = {"as_of": scenario.as_of.isoformat(), "until": task.until, "run": run}
+    return {"scenario": scenario.data, **unchanged, **made}
 
 
 def _yaml(data: Mapping[str, Any]) -> bytes:

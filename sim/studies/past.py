@@ -273,9 +273,10 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     five = summary["milestones"][name]["by"] if kind == "milestones" else _by_day(summary, name)
     said = []
     for day, change in found["differences"][kind][name].items():
-        apart, error = 100 * change["difference"], 100 * change["error"]
+        # Adding 0 makes no difference of a minus 0.
+        back, error = round(-100 * change["difference"], 1) + 0.0, 100 * change["error"]
         forgot = 100 * (five[day]["probability"] - change["difference"])
-        said.append(f"{forgot:.1f} % by {date_words(summary['days'][day])} ({-apart:+.1f} ± {error:.1f} points)")
+        said.append(f"{forgot:.1f} % by {date_words(summary['days'][day])} ({back:+.1f} ± {error:.1f} points)")
     return [*text, f"A plain restart (run.past=restart) would give {words(name)} {', '.join(said)}."]
 
 

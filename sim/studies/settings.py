@@ -17,6 +17,11 @@ MOST_INPUTS = 10**4
 #: With fewer, a 10-90 % range would be made up of noise.
 FEWEST_INPUTS = 20
 FEWEST_HISTORIES = 5
+#: Half-widths of an interval that make sense.
+FINEST, COARSEST = 1e-6, 0.5
+#: What a forecast knows of the time before it begins.
+SURVIVED, RESTART = "survived", "restart"
+PASTS: Final = (SURVIVED, RESTART)
 #: Settings that are files of a group of the configuration: engine=NAME, executor=NAME.
 GROUPS: Final = {"engine": ENGINES, "executor": EXECUTORS}
 MOST_HISTORIES = 10**5
@@ -34,8 +39,9 @@ class CheckError(Exception):
 class Settings:
     """How much to simulate and how.
 
-    ``replications`` histories in parts of ``chunk``; beside them ``inputs`` x ``histories`` for the range over the
-    inputs. ``again`` recomputes a complete run. ``replication`` is the history that is traced.
+    ``replications`` histories in parts of ``chunk``, or with a ``precision`` as many as that takes, from ``least`` to
+    ``most``; beside them ``inputs`` x ``histories`` for the range over the inputs. ``again`` recomputes a complete run.
+    ``replication`` is the history that is traced. ``past``: inputs that survived the crisis so far, or a plain restart.
     """
 
     replications: int = 20_000
@@ -43,8 +49,12 @@ class Settings:
     chunk: int = 20_000
     inputs: int = 250
     histories: int = 80
+    precision: float | None = None
+    least: int = 1_000
+    most: int = 1_000_000
     again: bool = False
     replication: int = 0
+    past: str = SURVIVED
     engine: Engine = "lockstep"
     executor: Executor = "auto"
 
@@ -54,11 +64,25 @@ class Settings:
         _within(self.chunk, "run.chunk", 1, MOST)
         _within(self.inputs, "run.inputs", FEWEST_INPUTS, MOST_INPUTS)
         _within(self.histories, "run.histories", FEWEST_HISTORIES, MOST_HISTORIES)
+        _within(self.most, "run.most", 1, MOST)
+        _within(self.least, "run.least", 1, self.most)
         _within(self.replication, "run.replication", 0, 2**62)
+        _one_of(self.past, "run.past", PASTS)
         _one_of(self.engine, "engine", ENGINES)
         _one_of(self.executor, "executor", EXECUTORS)
         if not isinstance(self.again, bool):
             raise SettingError(f"run.again: {self.again!r} is neither true nor false")
+        asked = self.precision
+        if asked is not None and (type(asked) is not float or not FINEST <= asked <= COARSEST):
+            raise SettingError(
+                f"run.precision: {asked!r}; half of the width of an interval is wanted, within {FINEST} … {COARSEST}, "
+                "such as 0.005 for half a point either way"
+            )
+
+    @property
+    def up_to(self) -> int:
+        """The most histories that a run by these settings makes, beside those for the range over the inputs."""
+        return self.replications if self.precision is None else self.most
 
 
 def settings_of(configuration: Mapping[str, Any]) -> Settings:

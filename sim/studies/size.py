@@ -33,15 +33,16 @@ def check(task: Task, settings: Settings, results: Path) -> None:
     if not disk.total or not os.access(there, os.W_OK):
         raise SettingError(f"results: {str(results)!r}: nothing can be written to {there}; give another path")
     free = float(disk.free)
-    needed = settings.replications * numbers(task) * PACKED
+    key = "run.replications" if settings.precision is None else "run.most"
+    needed = settings.up_to * numbers(task) * PACKED
     if needed > free:
         fits = int(free / (numbers(task) * PACKED))
         raise SettingError(
-            f"run.replications: {settings.replications:,} simulated histories take {_size(needed)} on disk, and "
+            f"{key}: {settings.up_to:,} simulated histories take {_size(needed)} on disk, and "
             f"{there} has {_size(free)} free; at most {fits:,} fit"
         )
     memory = _memory()
-    part = min(settings.chunk, settings.replications)
+    part = min(settings.chunk, settings.up_to)
     held = part * (numbers(task) + len(task.model.variables) * len(task.days)) * LOOSE
     if memory and held > memory:
         raise SettingError(

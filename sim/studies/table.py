@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from sim.statistics.intervals import zero_event_bound
 from sim.statistics.shown import ICD_203, between, date_words, likelihood, percent, plural, with_range, words
+from sim.studies import past, precision
 from sim.studies.summary import sampling_error
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ def footer(summary: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{plural(n, 'simulated history')}, seed {summary['seed']}; sampling error at most {error:.1f} points; "
         f"{gone}{capped}.",
+        *precision.line(summary),
         f"Ranges: {draws}." if inputs else "No input is uncertain, so there is no range.",
         f"Shown to the nearest 5 points, below 10 to the nearest 1; summary.json has all digits.{_worded(summary)}",
     ]
@@ -113,7 +116,7 @@ def footer(summary: Mapping[str, Any]) -> list[str]:
         )
     if any(seen["delay"] >= HALF_A_DAY for seen in summary.get("seen", {}).values()):
         lines.append("“Public … later”: counted on the day it happens, which outsiders learn of later.")
-    lines += [*_cannot_happen(summary), *_never_happened(summary)]
+    lines += [*past.lines(summary), *_cannot_happen(summary), *_never_happened(summary)]
     return [
         *lines,
         "These are chances under assumptions, most of them judgements; they are no record of past forecasts. Quote one "
@@ -154,8 +157,12 @@ def _never_happened(summary: Mapping[str, Any]) -> list[str]:
     if not names:
         return []
     more = f"; and {len(names) - NAMED} more, see summary.json" if len(names) > NAMED else ""
+    n = summary["replications"]
+    # The bound for one number of histories does not hold where one stopped by what was seen.
+    bound = summary.get("precision", {}).get("never", zero_event_bound(n))
     return [
-        f"Never happened in {plural(summary['replications'], 'simulated history')}: {'; '.join(names[:NAMED])}{more}."
+        f"Never happened in {plural(n, 'simulated history')} (by sampling alone, 95 %: a chance of at most "
+        f"{100 * bound:.2g} % each): {'; '.join(names[:NAMED])}{more}."
     ]
 
 

@@ -205,7 +205,7 @@ def prepared(
 def law_data(weighing: Weighing, given: Sequence[float], method: Method) -> Data:
     """A bent law as plain data. Raises ValueError where the method has none."""
     bent = weighing.bend(given, method)
-    low, high = wilson(bent.chance * bent.effective, bent.effective)
+    low, high = wilson(bent.chance * bent.worth, bent.worth)
     by: dict[str, Data] = {str(day): {} for day in weighing.days}
     milestones: dict[str, Data] = {name: {"by": {}} for name in weighing.record.times}
     flags: dict[str, Data] = {}

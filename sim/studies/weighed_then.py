@@ -82,5 +82,5 @@ def _as_of(scenario: Scenario, on: date, days: Sequence[int]) -> Scenario:
     """The scenario as of an earlier day, read at some days; what was changed was accepted, and needs no basis."""
     until = max(int(scenario.until), *days)
     data: dict[Any, Any] = {**scenario.data, "horizons": sorted({*scenario.horizons, *days} - {until})}
-    source = Source((Layer("the scenario", data, {}),), by="the forecast of an earlier day")
-    return build(data, as_of=on, until=until, source=source)
+    source = Source((Layer("the scenario", {}, {}),), by="the forecast of an earlier day")
+    return build(data, as_of=on, until=until, source=source, unchanged=scenario.unchanged)

@@ -11,11 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.engines import compiled, compiled_kernel, lockstep, reference
+from sim.engines import (
+    compiled,
+    compiled_arrays,
+    compiled_between,
+    compiled_changes,
+    compiled_kernel,
+    compiled_memory,
+    compiled_values,
+    lockstep,
+    reference,
+)  # fmt: skip
+from sim.engines.compiled_arrays import PROGRAM, TABLE
+from sim.engines.compiled_layout import compared, lay_out, within
 from sim.engines.interface import Plan, Rows, Watched, plan
-from sim.model import arithmetic, scalar
+from sim.model import arithmetic, between, scalar
 from sim.model.compiled import Model, compile_model
-from sim.model.expressions import Column, compile_program, parse
+from sim.model.expressions import Column, Number, bind, compile_program, evaluate_scalar, parse
+from sim.model.spec import Action, Branch, Condition, Effect, Rate, Spec, Variable
 from sim.runs import plan as runs_plan
 from sim.runs.plan import COMPILED_PAYS, engine_for
 from sim.scenario.build import build
@@ -109,11 +122,59 @@ def test_one_kernel_serves_every_model() -> None:
 def test_a_change_of_whatever_the_kernel_is_made_of_makes_it_anew() -> None:
     """Constants are compiled in: a module that gives one has to count in the mark of the kernel kept on disk."""
     marked = {module.__name__ for module in compiled._SOURCES}
-    for module in (compiled_kernel, scalar, arithmetic):
+    ours = (compiled_arrays, compiled_memory, compiled_values, compiled_between, compiled_changes, compiled_kernel)
+    for module in (*ours, between, scalar, arithmetic):
         found = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.ImportFrom)]
         names = [(node.module or "", alias.name) for node in found for alias in node.names]
         used = {f"{a}.{b}" if f"{a}.{b}" in sys.modules else a for a, b in names if a.startswith("sim")}
         assert used | {module.__name__} <= marked
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("x < 3", (3.0,)),
+        ("3 > x", (3.0,)),
+        ("x == 2 or 2.5 <= x", (2.0, 2.5)),
+        ("where(x >= 40, 0.5, y * y)", (40.0,)),
+        ("x * (x < 3)", ()),  # its value counts
+        ("x < y", ()),
+        ("y < 3", ()),
+        ("x < 1 / 0", ()),
+    ],
+)
+def test_numbers_that_a_column_is_compared_with(text: str, limits: tuple[float, ...]) -> None:
+    program = compile_program(bind(parse(text), {"x": Column(0), "y": Column(1)}))
+    assert compared(program, 0) == limits
+
+
+@pytest.mark.parametrize("text", ["x < 3", "2.5 < x", "x == 7", "-4 >= x", "x != 99", "x <= 1.5 or x > 4", "0 == x"])
+@pytest.mark.parametrize(("low", "high"), [(0, 9), (3, 3), (-2, 200)])
+def test_a_narrowed_column_compares_as_it_did(text: str, low: int, high: int) -> None:
+    """Limits inside and outside the bounds, whole and fractional."""
+    program = compile_program(bind(parse(text), {"x": Column(0)}))
+    least, most = within(low, high, compared(program, 0))
+    assert low <= least <= most <= high
+    assert most - least <= 200 * (high <= 9) + 6
+    for x in range(low, high + 1):
+        assert evaluate_scalar(program, [min(max(x, least), most)]) == evaluate_scalar(program, [x])
+
+
+def test_only_what_is_compared_alone_is_narrowed() -> None:
+    """A table over a long count that is only compared has a few entries; without limits it could not be made."""
+    assert within(0, 10**6, (3.0,)) == (2, 4)
+    assert within(0, 10**6, ()) == (0, 10**6)
+    assert within(0, 5, (-8.5, 90.0)) == (0, 5)
+    assert within(0, 5, (90.0,)) == (5, 5)
+    conditions = {"alone": "n > 3 and n < 8.5", "beside": "n > 3 and n + 1 < 8.5"}
+    milestones = tuple(Condition(name, parse(text)) for name, text in conditions.items())
+    act = Action("acts", "a", Rate(Number(1.0)), (Branch((Effect("n", "add", Number(1.0)),)),))
+    model = compile_model(Spec("counts", (Variable("n", 0, None, 0),), (act,), milestones=milestones))
+    layout = lay_out(model, plan(1, 5.0, 3))
+    alone, beside = layout.columns.milestone
+    assert layout.functions.kind[[alone, beside]].tolist() == [TABLE, PROGRAM]
+    entry = layout.functions.first[alone]
+    assert (layout.functions.low[entry], layout.functions.high[entry]) == (2, 10)
 
 
 def test_without_numba_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

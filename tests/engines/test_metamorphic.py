@@ -18,11 +18,27 @@ from sim.engines.interface import RAN_AWAY, Plan, Rows, plan
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Call, Expression, Name, Number, parse
 from sim.model.laws import Law
-from sim.model.spec import Action, Branch, Calendar, Clock, Condition, Delay, Effect, Immediate, Rate, Spec, Variable
+from sim.model.spec import (
+    TIME,
+    Action,
+    Branch,
+    Calendar,
+    Clock,
+    Condition,
+    Delay,
+    Effect,
+    Immediate,
+    Rate,
+    Spec,
+    Tension,
+    Trend,
+    Variable,
+)
 from sim.studies.randomly.dice import Dice
 from sim.studies.randomly.judging import kolmogorov
 from sim.studies.randomly.models import EVERY, MARKOV, draw
 from sim.studies.randomly.shrinking import _replaced
+from tests.engines import test_residuals
 
 Simulate = Callable[[Model, Plan], Rows]
 Event = tuple[int, float, str, int]
@@ -329,3 +345,165 @@ def test_a_chain_of_exponential_stages_is_a_gamma_delay(stages: int) -> None:
     bound = np.sqrt(np.log(2 / 1e-7) / 2 * (2 / 2_000))  # two-sample bound at p = 1e-7
     assert distance(delay, passage(2.0)) < bound + 1e-3
     assert distance(delay, passage(2.4)) > bound + 1e-3
+
+
+# -------------------------------------------------------------------------------------- what changes between events
+@cache
+def moving_specs(models: int = 4) -> list[Spec]:
+    """Random models with thinned rates and trends in which something happens, but not too much."""
+    tried = (test_residuals.unsettled(spec, Dice(21, f"moving {i}")) for i, spec in enumerate(random_specs(LIVELY, 16)))
+    return list(islice((spec for spec in tried if thinned(spec) and lively(spec)), models))
+
+
+def lively(spec: Spec) -> bool:
+    rows = lockstep.simulate(compile_model(spec, strict=False), plan(5, SPAN, 20, max_events=200))
+    return rows.events.mean() > 4 and not (rows.status == RAN_AWAY).any()
+
+
+LIVELY = test_residuals.LIVELY
+TENSE = (Tension("T", Number(0.8), Number(1.5), Number(0.2)),)
+
+
+def thinned(spec: Spec) -> list[int]:
+    """Numbers of the actions whose rates are thinned."""
+    rows = {row.name for row in compile_model(spec, strict=False).rows if row.thinning is not None}
+    return [i for i, action in enumerate(spec.actions) if action.name in rows]
+
+
+def test_the_unit_of_time_does_not_matter_between_events() -> None:
+    """Decays and trends scale with it, and the time that a rate reads, to the last bit."""
+    found = moving_specs()
+    for spec in found:
+        slow: Spec = _replaced(slower(spec, 4.0), TIME.name, Call("mul", (TIME, Number(0.25))))
+        tensions = tuple(replace(t, decay=Call("mul", (t.decay, Number(0.25)))) for t in spec.tensions)
+        actions = tuple(replace(a, clock=stretched(a.clock, 4.0)) for a in slow.actions)
+        wanted = [(p, t * 4.0, name, branch) for p, t, name, branch in told(spec)]
+        assert told(replace(slow, tensions=tensions, actions=actions), SPAN * 4.0) == wanted
+        assert told(slow, SPAN * 4.0) != wanted
+    assert len(found) == 4
+
+
+def stretched(clock: Clock, factor: float) -> Clock:
+    """The clock with its trend that many times as slow."""
+    if not isinstance(clock, Rate) or clock.trend is None:
+        return clock
+    trend = clock.trend
+    return replace(clock, trend=replace(trend, scale=trend.scale * factor, age=trend.age * factor))
+
+
+def test_what_never_happens_does_not_matter_between_events() -> None:
+    """A thinned rate and a trend that are never enabled, and a tension that nobody reads, change not one bit."""
+    for spec in moving_specs():
+        name, effect = spec.variables[0].name, (Effect(spec.tensions[0].name, "set", Number(9.0)),)
+        never = parse(f"{name} > 100 or {name} < -100")
+        idle = (
+            Action(
+                "never thinned", "nobody", Rate(parse(f"1 + max({spec.tensions[0].name}, 0)")), (Branch(effect),), never
+            ),
+            Action("never a trend", "nobody", Rate(Number(5.0), trend=Trend(0.5, 1.0)), (Branch(effect),), never),
+        )
+        unread = (Tension("unread", Number(3.0), Number(2.0)), *spec.tensions)
+        assert told(replace(spec, actions=(*idle, *spec.actions), tensions=unread)) == told(spec)
+        assert told(replace(spec, actions=(replace(idle[0], guard=Number(1.0)), *spec.actions))) != told(spec)
+
+
+def times_of(clock: Clock, *more: Action, seed: int = 5, until: float = 30.0, start: int = 1) -> np.ndarray:
+    """Times at which a thing has happened once … five times, in 2,000 histories with a tension that it pushes."""
+    push = Effect("T", "add", Number(0.3))
+    counted = Branch((Effect("n", "add", Number(1.0)), push))
+    spec = Spec(
+        "renewal",
+        (Variable("n", 0, None, 0), Variable("on", 0, 1, start)),
+        (Action("happens", "it", clock, (counted,), parse("on")), *more),
+        milestones=tuple(Condition(f"m{i}", parse(f"n >= {i}")) for i in range(1, 6)),
+        tensions=TENSE,
+    )
+    found: np.ndarray = lockstep.simulate(compile_model(spec), plan(seed, until, 2_000)).milestones
+    return found
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+@pytest.mark.parametrize("factors", [(), (parse("exp(0.4 * T)"),)])
+def test_a_trend_of_shape_1_is_no_trend(renewed: bool, factors: tuple[Expression, ...]) -> None:
+    """The same bits where its scale is a power of two; from another origin the same up to rounding."""
+    wanted = times_of(Rate(Number(0.5), (), factors))
+    assert np.array_equal(times_of(Rate(Number(0.5), (), factors, Trend(1.0, 4.0, renewed))), wanted)
+    earlier = times_of(Rate(Number(0.5), (), factors, Trend(1.0, 4.0, renewed, 3.0)))
+    assert np.allclose(earlier, wanted, rtol=1e-9, atol=0)
+    bent = times_of(Rate(Number(0.5), (), factors, Trend(1.001, 4.0, renewed)))
+    assert not np.allclose(bent, wanted, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("shape", [0.7, 2.0])
+def test_a_weibull_delay_is_a_trend_that_is_renewed(shape: float) -> None:
+    """The same uniforms go through quantile functions that agree to 1e-8; also where the guard comes and goes."""
+    flip = Action(
+        "flip", "other", Delay(Law("uniform", (0.3, 1.5))), (Branch((Effect("on", "set", parse("1 - on")),)),)
+    )
+    for more in ((), (flip,)):
+        wanted = times_of(Delay(Law("weibull", (shape, 2.0))), *more)
+        trended = times_of(Rate(Number(shape / 2.0), trend=Trend(shape, 2.0, renewed=True)), *more)
+        if more:  # a delay draws afresh where a rate keeps what is left of its requirement: the same law
+            a, b = (np.minimum(x, 30.0) for x in (wanted, trended))
+            assert all(alike(x, y) for x, y in zip(a, b, strict=True))
+            assert not alike(
+                a[0], np.minimum(times_of(Rate(Number(shape / 2.0), trend=Trend(shape, 2.0)), *more)[0], 30)
+            )
+        else:
+            assert np.allclose(trended, wanted, rtol=1e-7, atol=0)
+
+
+def halves(spec: Spec, which: int, half: float = 0.5) -> Spec:
+    """An action, a thinned rate, made into two of half the rate."""
+    action = spec.actions[which]
+    return split(replace(spec, actions=(action, *(a for a in spec.actions if a is not action))), half)
+
+
+def test_a_thinned_rate_in_two_halves_is_the_rate() -> None:
+    """Mean counts of two samples; a renewed trend is left out, since each half would renew its own."""
+    push = Effect("T", "add", Number(0.3))
+    for trend in (None, Trend(1.6, 2.0)):
+        clock = Rate(Number(0.4), (parse("max(T, 0)"),), (parse("exp(0.2 * min(T, 3))"),), trend)
+        acts = Action("acts", "it", clock, (Branch((Effect("n", "add", Number(1.0)), push)),))
+        spec = Spec("one", (Variable("n", 0, None, 0),), (acts,), tensions=TENSE)
+        assert same_law(spec, split(spec))
+        assert not same_law(spec, split(spec, 0.6))
+
+
+def bounded(factor: float, trend: Trend | None = None) -> Spec:
+    """A rate that follows a tension, with its least bound times a factor."""
+    bound = parse(f"{factor} * (0.5 + min(max(T, 0.2), 4))")
+    clock = Rate(parse("0.5 + min(max(T, 0), 4)"), trend=trend, bound=bound)
+    count_one = Branch((Effect("n", "add", Number(1.0)), Effect("T", "add", Number(0.3))))
+    return Spec("bounded", (Variable("n", 0, None, 0),), (Action("acts", "it", clock, (count_one,)),), tensions=TENSE)
+
+
+@pytest.mark.parametrize(
+    "trend",
+    [
+        None,
+        Trend(1.7, 2.0, age=1.0),
+        Trend(0.6, 2.0),
+        Trend(1.7, 0.5, renewed=True),
+    ],
+)
+def test_every_bound_doubled_is_the_same_law(trend: Trend | None) -> None:
+    assert same_law(bounded(1.0, trend), bounded(2.0, trend))
+    more = bounded(2.0, trend)
+    faster = replace(more.actions[0].clock, factors=(Number(1.2),), bound=parse("3 * (0.5 + min(max(T, 0.2), 4))"))  # type: ignore[arg-type]
+    assert not same_law(bounded(1.0, trend), replace(more, actions=(replace(more.actions[0], clock=faster),)))
+
+
+def test_a_start_later_on_is_a_start_between_events() -> None:
+    """Held back until day 4 by a date that sets the tension: the same history, 4 days later."""
+    begin = Branch((Effect("on", "set", Number(1.0)), Effect("T", "set", Number(1.5))))
+    start = Action("begin", "calendar", Calendar(4.0), (begin,))
+    for clock in (
+        Rate(Number(0.5), (parse("max(T, 0)"),)),
+        Rate(Number(0.5), trend=Trend(1.7, 2.0, renewed=True)),
+        Rate(Number(0.5), (), (parse("exp(0 - T)"),)),
+    ):
+        later, now = times_of(clock, start, until=34.0, start=0), times_of(clock)
+        assert np.allclose(later - 4.0, now, rtol=1e-9, atol=1e-9)
+    from_0 = Rate(Number(0.5), trend=Trend(1.7, 2.0))
+    assert not np.allclose(times_of(from_0, start, until=34.0, start=0) - 4.0, times_of(from_0), rtol=1e-9, atol=1e-9)

@@ -1,19 +1,21 @@
 """The benchmark compares what is comparable: same numbers in the peer and the scenario, equality before timing."""
 
+import math
 import re
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sim._paths import conf_dir
-from sim.engines import exact, lockstep, reference
-from sim.engines.interface import plan
+from sim.engines import compiled, exact, lockstep, reference
+from sim.engines.interface import TERMINAL, plan
 from sim.figures import benchmark as figure
 from sim.model.compiled import Model, compile_model
-from sim.model.expressions import parse
-from sim.model.spec import Delay
+from sim.model.expressions import Number, parse
+from sim.model.spec import Delay, Spec, Tension
 from sim.runs import store
 from sim.scenario.reading import read_file
 from sim.studies import (
@@ -26,6 +28,7 @@ from sim.studies import (
 )
 from sim.studies import benchmark_contest as contest
 from sim.studies.benchmark_contest import Contestant, DisagreementError
+from sim.studies.benchmark_workload_b import PUSHES, workload_b
 from sim.studies.library import scenario_of
 from sim.studies.settings import SettingError
 from tests.figures.looks import overlaps
@@ -214,3 +217,53 @@ def test_workload_a_simulates_as_its_exact_solution_says(model: Model) -> None:
     for until, agrees in ((180.0, True), (150.0, False)):
         p = exact.reach_within(chain, top, until).mean
         assert (abs(share - p) < 5 * (p * (1 - p) / n) ** 0.5) is agrees
+
+
+#: Events that happened and chance of a war by day 180, with standard errors, of another implementation of workload B.
+MEANS_OF_B = ((117.5, 0.49), (0.647, 0.0048))
+
+
+def means_of(spec: Spec, n: int = 20_000) -> list[tuple[float, float]]:
+    """Events and chance of a war, with standard errors."""
+    rows = lockstep.simulate(compile_model(spec), plan(3, 180.0, n))
+    return [(float(x.mean()), float(x.std() / n**0.5)) for x in (rows.events, rows.status == TERMINAL)]
+
+
+def apart(found: list[tuple[float, float]]) -> list[float]:
+    """By how many combined standard errors means are off those of the other implementation."""
+    return [abs(a - b) / math.hypot(e, f) for (a, e), (b, f) in zip(found, MEANS_OF_B, strict=True)]
+
+
+def test_workload_b_is_that_of_another_implementation() -> None:
+    """Within 5 combined standard errors (false alarm 6e-7 each); a tension never pushed, or decaying faster, is not."""
+    spec = scenario_of("workload_a").spec
+    tense = workload_b(spec)
+    assert max(apart(means_of(tense))) < 5
+    never_pushed = tuple(
+        replace(a, branches=tuple(replace(b, effects=b.effects[:-1]) for b in a.branches))
+        if a.name.split(".")[-1] in PUSHES
+        else a
+        for a in tense.actions
+    )
+    faster = replace(tense, tensions=(Tension("tension", Number(0.12)),))
+    for wrong in (replace(tense, actions=never_pushed), faster, benchmark_measures.with_kept_clocks(spec)):
+        assert min(apart(means_of(wrong, 4_000))) > 5
+
+
+def test_workload_b_has_a_measure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each engine that is there, with the time per event that happened."""
+    for name, few in (("HISTORIES", 200), ("PAIRS", 400)):
+        monkeypatch.setattr(benchmark_measures, name, few)
+    rows = benchmark_measures.measures(scenario_of("workload_a").spec, "workload_a", 1, large=False)
+    found = list(takewhile(lambda m: not m.name.startswith("240 actions"), rows))
+    engines = [m.name.split(", ")[1] for m in found if m.name.startswith("workload B against A, ")]
+    assert engines == (["lockstep", "compiled"] if compiled.installed() else ["lockstep"])
+    assert all(m.value > 0 and m.unit == "times the time per event" for m in found if m.name.startswith("workload B"))
+
+
+def test_another_workload_b_in_one_engine_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = scenario_of("workload_a").spec
+    different = lockstep.simulate(compile_model(spec), plan(1, 180.0, 40, log=True))
+    monkeypatch.setattr(reference, "simulate", lambda *_: different)
+    with pytest.raises(DisagreementError, match="different histories of workload B"):
+        next(benchmark_measures.measures(spec, "workload_a", 1, large=False))

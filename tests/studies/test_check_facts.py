@@ -80,9 +80,11 @@ def test_the_milestone_before_and_after(data: Data) -> None:
     assert (found["name"], found["day"], found["end_day"]) == ("many", 10, 20)
     assert found["posterior"]["by"] == 0.0  # four hits are not six
     after = stats.nbinom.sf(1, SHAPE + 4, 20 / 30)  # two more within ten days
-    assert found["posterior"]["after"] == pytest.approx(after, abs=4.9 * found["posterior"]["after_error"])
-    law = stats.nbinom(SHAPE, 0.5)
-    assert found["prior"]["by"] == pytest.approx(law.sf(5), abs=4.9 * found["prior"]["by_error"])
+    # Wilson's half-width is two standard errors.
+    half = (found["posterior"]["after_high"] - found["posterior"]["after_low"]) / 2
+    assert found["posterior"]["after"] == pytest.approx(after, abs=2.5 * half)
+    half = (found["prior"]["by_high"] - found["prior"]["by_low"]) / 2
+    assert found["prior"]["by"] == pytest.approx(stats.nbinom(SHAPE, 0.5).sf(5), abs=2.5 * half)
 
 
 def test_one_fact_alone(tmp_path: Path) -> None:

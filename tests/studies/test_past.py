@@ -19,6 +19,7 @@ from sim.runs.plan import Part, play, simulate_part, surviving_inputs
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.studies import tornado, update
+from sim.studies.describe import describe
 from sim.studies.forecast import Result, forecast, identity_of, load, task_of
 from sim.studies.library import scenario_of
 from sim.studies.past import _first, apart, known_past, lines, named, past_of, work
@@ -26,6 +27,7 @@ from sim.studies.settings import RESTART, SettingError, Settings, read_settings
 from sim.studies.trace import replay
 from sim.studies.update_mix import TIME, Pair, items, mixed
 from sim.studies.weighed import opened
+from sim.studies.weighed_then import _as_of
 from tests.runs import small
 from tests.runs.test_past import CRISIS
 from tests.scenario.mini import MINI, act, bend, made, problems
@@ -335,6 +337,20 @@ def test_a_run_changed_by_a_bare_number_can_be_opened_again(number: Any, tmp_pat
     # Two ways to write one number are one question.
     if number == 0.03:
         assert forecast(changed({"inputs.pace": "0.03 per d"}), settings, tmp_path).folder == found.folder
+
+
+def test_an_earlier_day_of_a_changed_scenario_remembers_the_same_start() -> None:
+    """A start that was changed is a what-if; the past of the day on which something was said is not changed by it."""
+    day = datetime.date(2025, 11, 10)
+    told, plain = (past_in_force(_as_of(one, day, [30])) for one in (changed(), made(MINI)))
+    assert told.digest == plain.digest
+
+
+def test_what_knows_the_past_is_described_so() -> None:
+    mark = "knows the days since"
+    for which, text in MARKED.items():
+        told = " ".join(" ".join(describe(made(text))).split())
+        assert (mark in told) == (which != "neither"), which
 
 
 def test_the_count_of_work_is_what_progress_hears(tmp_path: Path) -> None:

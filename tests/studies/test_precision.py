@@ -8,13 +8,16 @@ import pytest
 
 from sim.runs import store
 from sim.runs.tally import Tally
+from sim.scenario.reading import read_bytes
+from sim.scenario.source import Source
 from sim.statistics.sequence import anytime
-from sim.studies import precision, table
-from sim.studies.forecast import Result, forecast
+from sim.studies import precision, sweep, table
+from sim.studies.forecast import Result, answer, forecast
+from sim.studies.order import Order
 from sim.studies.settings import SettingError, Settings, read_settings
 from tests.runs import small
 
-FAST = {"inputs": 20, "histories": 5, "least": 250}
+FAST: dict[str, Any] = {"inputs": 20, "histories": 5, "least": 250}
 
 
 def run(results: Path, **changes: Any) -> tuple[Result, list[str]]:
@@ -33,13 +36,6 @@ def test_it_stops_at_the_first_look_that_knows_enough(stopped: Result) -> None:
     assert n in (1_000, 2_000, 4_000)
     assert close["reached"]
     assert close["half_width"] <= 0.04
-    rows = stopped.rows()
-    wider = []
-    for look in (n // 2, n):
-        shares = {"outcomes": rows.column("outcome.end").to_pylist()[:look].count("blows")}
-        low, high = anytime(shares["outcomes"], look)
-        wider.append(float(high - low) / 2)
-    assert wider[1] <= close["half_width"]
     counts = precision.counted_of(summary)
     widths = {event: float(anytime(k, n)[1] - anytime(k, n)[0]) / 2 for event, k in counts.items()}
     assert max(widths, key=widths.__getitem__) == (close["of"], close["name"], close["day"])
@@ -126,7 +122,7 @@ def test_at_the_last_look_it_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_looks_double_and_go_on_from_what_is_there() -> None:
-    def of(held: int, **settings: int) -> list[int]:
+    def of(held: int, **settings: Any) -> list[int]:
         return list(precision.looks(Settings(precision=0.01, **settings), held))
 
     assert of(0, most=10_000) == [1_000, 2_000, 4_000, 8_000, 10_000]
@@ -178,3 +174,37 @@ def test_a_precision_that_cannot_be_is_refused(value: Any) -> None:
 def test_the_first_look_is_not_after_the_last() -> None:
     with pytest.raises(SettingError, match=r"run\.least: 1000 is outside 1 … 500"):
         read_settings({"precision": 0.01, "most": 500})
+
+
+def order_of(results: Path, **settings: Any) -> Order:
+    data = read_bytes(small.TEXT.encode()).data
+    study = {"name": "forecast", "figures": False}
+    configuration = {"scenario": data, "study": study, "run": {**FAST, **settings}, "results": str(results)}
+    return Order(configuration, Settings(**{**FAST, **settings}), None, "escalation")
+
+
+def test_the_exit_code_says_whether_it_was_reached(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(order_of(tmp_path, precision=0.1)) == 0
+    found = capsys.readouterr()
+    assert "Precision asked for: ±10 points; reached with " in " ".join(found.out.split())
+    assert answer(order_of(tmp_path, precision=0.01, most=1_000)) == 3
+    found = capsys.readouterr()
+    assert found.err.splitlines()[-1].startswith("escalation: run.precision: ±1 points were asked for; after 1,000 ")
+    assert Path(found.out.splitlines()[-1]).is_dir()
+    assert "Where it stands" in found.out
+
+
+def test_a_job_of_a_sweep_that_does_not_reach_it_failed_and_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def job(precision: float) -> sweep.Job:
+        configuration = {**order_of(tmp_path, precision=precision, most=1_000).configuration, "format": 1}
+        return sweep.Job(configuration, {"run.precision": precision}, "escalation", Source())
+
+    assert sweep.run([job(0.2), job(0.01)], "escalation -m") == 1
+    found = capsys.readouterr()
+    assert "2 of 2  run.precision=0.01  failed" in found.out
+    assert "job 2 (run.precision=0.01) failed: run.precision: ±1 points were asked for; after 1,000 " in found.err
+    manifest = store.read_manifest(next(tmp_path.glob("small/*")))
+    assert manifest is not None
+    assert (manifest["complete"], manifest["replications"]) == (True, 1_000)

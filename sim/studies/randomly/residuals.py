@@ -7,7 +7,9 @@ restart) leaves a piece of time without a firing. Since what is left of an expon
 pieces are simply joined: history after history, action after action, so censoring needs no weights and only the very
 last piece of a class is left over.
 
-The state along a history is rebuilt from the log by :mod:`sim.studies.randomly.meaning`, not by an engine.
+The state along a history is rebuilt from the log by :mod:`sim.studies.randomly.meaning`, and what changes between
+events by :mod:`sim.studies.randomly.between`, not by an engine. A rate that is thinned is integrated numerically as
+it is declared: its bound and the candidates that were turned down play no part.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from sim.model.expressions import TRUE
 from sim.model.laws import Law
 from sim.model.spec import Calendar, Delay, Immediate, Rate
 from sim.studies.oracles.tally import threshold
+from sim.studies.randomly.between import Moving, Tensions, moving_rate, settled
 from sim.studies.randomly.dice import Dice
 from sim.studies.randomly.judging import kolmogorov
 from sim.studies.randomly.meaning import Meaning, State, reading
@@ -68,7 +71,8 @@ class Clock:
     """One action's clock: ``done`` is the work of this attempt, ``counted`` how far its hazard was added up.
 
     ``since`` is the time since its last firing, on the clock of its hazard, and ``mark`` what that was when its guard
-    was lost, or it was restarted, for the first time after: from there on the rest is exponential, too.
+    was lost, or it was restarted, for the first time after: from there on the rest is exponential, too. ``moving`` is
+    there for a rate whose speed changes between events.
     """
 
     kind: str
@@ -85,10 +89,11 @@ class Clock:
     mark: float = math.nan
     gaps: list[float] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
+    moving: Moving | None = None
 
-    def advance(self, time: float) -> None:
-        """Time passes: work is done, and the hazard of work never done before is added up."""
-        self.done += self.speed * time
+    def advance(self, work: float) -> None:
+        """Work is done, and the hazard of work never done before is added up."""
+        self.done += work
         if self.hazard is not None and self.done > self.counted:
             self.since += self.hazard(self.done / self.scale) - self.hazard(self.counted / self.scale)
             self.counted = self.done
@@ -141,8 +146,9 @@ class Residuals:
 def gather(found: Residuals, model: Model, rows: Rows, dice: Dice) -> None:
     """Add the residuals of simulated histories with their log. Models with amounts are not understood."""
     assert rows.log is not None
-    meaning = Meaning(model.spec)
-    history = _History(meaning, [_clock(d.action.clock) for d in meaning.actions], found, dice)
+    meaning = Meaning(settled(model.spec))
+    clocks = [_clock(d.action.clock, moving_rate(model.spec, d)) for d in meaning.actions]
+    history = _History(meaning, clocks, Tensions(model.spec), found, dice)
     order = [[d.action.name for d in meaning.actions].index(row.name) for row in model.rows]
     first = [row.branches[0].number for row in model.rows]
     ends = np.searchsorted(rows.log.position, np.arange(rows.end.size + 1)).tolist()
@@ -159,9 +165,11 @@ def gather(found: Residuals, model: Model, rows: Rows, dice: Dice) -> None:
             found.add(clock)
 
 
-def _clock(clock: Rate | Delay | Calendar | Immediate) -> Clock:
+def _clock(clock: Rate | Delay | Calendar | Immediate, moving: Moving | None) -> Clock:
     if isinstance(clock, Rate):
-        return Clock("rate", lambda work: work, math.nan, 0.0, "age")
+        trend = "" if clock.trend is None else " renewed" if clock.trend.renewed else " trend"
+        kind = f"rate{' thinned' if moving is not None and moving.thinned else ''}{trend}"
+        return Clock(kind, lambda work: work, math.nan, 0.0, "age", moving=moving)
     if isinstance(clock, Delay):
         fixed = clock.law.family == "fixed"
         hazard, exact = (None, clock.law.parameters[0]) if fixed else (cumulative_hazard(clock.law), math.nan)
@@ -176,8 +184,12 @@ def _clock(clock: Rate | Delay | Calendar | Immediate) -> Clock:
 class _History:
     """A history told again."""
 
-    def __init__(self, meaning: Meaning, clocks: list[Clock], found: Residuals, dice: Dice) -> None:
-        self.meaning, self.clocks, self.found, self.dice = meaning, clocks, found, dice
+    def __init__(self, meaning: Meaning, clocks: list[Clock], tensions: Tensions, found: Residuals, dice: Dice) -> None:
+        self.meaning, self.clocks, self.tensions, self.found, self.dice = meaning, clocks, tensions, found, dice
+        # Where a speed follows a tension or the time, a state tells no more than whether the guard holds.
+        self.speeds = [
+            d.guard if c.moving and c.moving.thinned else d.speed for c, d in zip(clocks, meaning.actions, strict=True)
+        ]
         self.scales = {
             i: reading(d.action.clock.scale)
             for i, d in enumerate(meaning.actions)
@@ -190,16 +202,23 @@ class _History:
             clock.scale = self.scales[i](inputs) if i in self.scales else 1.0
             clock.fresh(clock.age)
             clock.held = False
+            if clock.moving is not None:
+                clock.moving.begin()
+        self.tensions.begin({**self.meaning.constants, **inputs})
         self.known: dict[State, tuple[list[float], list[bool]]] = {}
-        self.enter(self.meaning.started(start, inputs))
+        self.enter(self.meaning.started(start, inputs), first=True)
 
-    def enter(self, state: State) -> None:
-        """New speeds; a delay whose guard stopped holding forgets what its memory says."""
+    def values(self) -> dict[str, float]:
+        """Everything that can be read now."""
+        return {**self.meaning.values(self.state, self.inputs), **self.tensions.at(self.time)}
+
+    def enter(self, state: State, *, first: bool = False) -> None:
+        """New speeds; a delay whose guard stopped holding forgets what its memory says, a trend may begin anew."""
         self.state = state
         if state not in self.known:
             values = self.meaning.values(state, self.inputs)
             self.known[state] = (
-                [d.speed(values) for d in self.meaning.actions],
+                [float(speed(values)) for speed in self.speeds],
                 [bool(d.guard(values)) for d in self.meaning.actions],
             )
         for clock, speed, holds in zip(self.clocks, *self.known[state], strict=True):
@@ -209,15 +228,20 @@ class _History:
                     clock.fresh()
                 elif clock.memory == "identical":
                     clock.done = 0.0
+            if clock.moving is not None and holds and not clock.held and not first:
+                clock.moving.renew(self.time)
             clock.speed, clock.held = speed, holds
 
     def passes(self, time: float) -> None:
         """Time passes in a state."""
+        values = self.meaning.values(self.state, self.inputs)
         for clock, does in zip(self.clocks, self.meaning.actions, strict=True):
             if clock.kind == "immediate" and clock.held and time > self.time:
                 self.found.wrong.append(f"{does.action.name} waits while its guard holds")
-            if clock.kind not in ("immediate", "calendar"):
-                clock.advance(time - self.time)
+            if clock.moving is not None and clock.held and time > self.time:
+                clock.advance(clock.moving.work(clock.speed, values, self.tensions, self.time, time))
+            elif clock.kind not in ("immediate", "calendar"):
+                clock.advance(clock.speed * (time - self.time))
             if clock.done > clock.exact * clock.scale * (1 + _CLOSE):
                 self.found.wrong.append(f"{does.action.name} is overdue at day {time:g}")
         self.time = time
@@ -227,7 +251,8 @@ class _History:
         clock, does = self.clocks[action], self.meaning.actions[action]
         self.passes(time)
         name = f"{does.action.name} at day {time:g}"
-        if not clock.held or clock.speed <= 0:
+        values = self.values()
+        if not clock.held or clock.speed <= 0 or does.speed(values) <= 0:
             self.found.wrong.append(f"{name}: its guard does not hold")
         if clock.kind == "calendar" and time != self.meaning.date(action):
             self.found.wrong.append(f"{name}: not on its date")
@@ -238,19 +263,25 @@ class _History:
                 self.found.wrong.append(f"{name}: sooner than its requirement is known to be")
             clock.fires()
         clock.fresh()
-        self.choose(action, branch, name)
+        if clock.moving is not None:
+            clock.moving.renew(time)
+        self.choose(action, branch, values, name)
         for restarted in does.action.branches[branch].restarts:
             target = [d.action.name for d in self.meaning.actions].index(restarted)
             if target != action:
                 self.clocks[target].interrupted()
                 self.clocks[target].fresh()
-        self.enter(self.meaning.after(action, branch, self.state, self.inputs, {}))
+                if (moving := self.clocks[target].moving) is not None:
+                    moving.renew(time)
+        state = self.meaning.after(action, branch, self.state, self.inputs, values)
+        self.tensions.push(action, branch, values, time)
+        self.enter(state)
 
-    def choose(self, action: int, branch: int, name: str) -> None:
+    def choose(self, action: int, branch: int, values: dict[str, float], name: str) -> None:
         """Where the branch taken lies among the chances of all."""
         if len(self.meaning.actions[action].action.branches) == 1:
             return
-        chances = self.meaning.actions[action].chances(self.meaning.values(self.state, self.inputs))
+        chances = self.meaning.actions[action].chances(values)
         if chances[branch] <= 0:
             self.found.wrong.append(f"{name}: its branch {branch} has no weight")
         elif chances[branch] < 1:
