@@ -345,7 +345,7 @@ def jump_on_the_undecayed(patch: pytest.MonkeyPatch) -> None:
     """A push adds to the level of the last change."""
 
     def jumped(self: Any, row: int, jump: Any) -> float:
-        return new_value("add", self.level[jump.tension], ALPHA)
+        return float(new_value("add", self.level[jump.tension], ALPHA))
 
     right = Between.jumps
 

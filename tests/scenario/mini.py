@@ -1,6 +1,7 @@
 """A small scenario that uses every part of the notation once, for tests to bend."""
 
 import datetime
+from typing import Any
 
 from sim.model.spec import Action
 from sim.scenario.build import build
@@ -109,7 +110,7 @@ def act(body: str, text: str = MINI) -> str:
 EXTRA_LINE = MINI[: MINI.index("  ven.ends:")].count("\n") + 1
 
 
-def made(text: str = MINI, as_of: datetime.date | str | None = None, **options: float | str) -> Scenario:
+def made(text: str = MINI, as_of: datetime.date | str | None = None, **options: Any) -> Scenario:
     """Scenario of a text."""
     reading = read_bytes(text.encode(), "mini.yaml")
     return build(reading.data, as_of=as_of, source=Source.of(reading), **options)
