@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from sim.model.expressions import nearest
 from sim.scenario import quantities
 from sim.scenario.fields import ActionName, Date, Days, Name, Number, Text, Truth, Value, Whole, checker, scalar
 from sim.scenario.quantities import QuantityError
@@ -85,16 +86,28 @@ class Dated(Strict):
     basis: Basis | None = None
 
 
+Reading = Literal["exactly", "at least"]
+READINGS: Final = get_args(Reading)
+
+
 class Reported(Strict):
     """How a reported number is to be read; ``exactly`` and ``at least`` stand alone, under ``=``."""
 
-    reading: Literal["exactly", "at least"] | None = Field(default=None, alias="=")
+    reading: Reading | None = Field(default=None, alias="=")
     roughly: Number | None = None
     basis: Basis | None = None
 
 
 def _reported(value: Any) -> Any:
-    return value if isinstance(value, Mapping) else {"=": value}
+    if isinstance(value, Mapping | Reported):
+        return value
+    if value not in READINGS:
+        wanted = " or ".join(map(repr, READINGS))
+        raise QuantityError(f"{wanted} is wanted, or {{roughly: 0.1, basis: …}}{nearest(str(value), READINGS)}")
+    return {"=": value}
+
+
+Observed = Annotated[Reported, BeforeValidator(checker(_reported), json_schema_input_type=Value | Reported)]
 
 
 class Start(Dated):
@@ -106,7 +119,7 @@ class Start(Dated):
     value: Value | None = None
     drawn: dict[Value, Number] | None = None
     knows_past: Truth | None = None
-    reported: Annotated[Reported | None, BeforeValidator(_reported, json_schema_input_type=Value | Reported)] = None
+    reported: Observed | None = None
 
 
 def _dated(value: Any) -> Any:

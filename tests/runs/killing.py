@@ -30,7 +30,7 @@ def main() -> None:
         if child == 0:
             try:
                 forecast(small.scenario(), Settings(**settings), Path(folder))
-            except BaseException:
+            except BaseException:  # whatever it is, the child must not go on with its parent's loop
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
