@@ -104,7 +104,6 @@ def specs(draw: st.DrawFn, *, between: bool = False) -> Spec:  # noqa: PLR0915 -
 
     tensions = draw(tension_lists([q.name for q in inputs])) if between else ()
     felt = [t.name for t in tensions]
-    pushes = [*felt, *felt]  # twice as often as a variable
 
     def moving(clock: Rate) -> Rate:
         """The rate with tensions, a trend, or the time in it, now and then."""
@@ -186,7 +185,7 @@ def specs(draw: st.DrawFn, *, between: bool = False) -> Spec:  # noqa: PLR0915 -
                         saturate=True,
                     )
                 )
-            if pushes and draw(st.integers(0, 2)) > 0:
+            if felt and draw(st.integers(0, 2)) > 0:
                 effects.append(push())
             restarts = (f"act{draw(st.integers(0, n_actions - 1))}",) if draw(st.integers(0, 4)) == 0 else ()
             weight: Expression = Number(1.0) if j == 0 else Number(draw(st.sampled_from([0.0, 0.5, 2.0])))

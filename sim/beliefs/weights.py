@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim.statistics.odds import logit
 from sim.statistics.stated import sure
@@ -110,7 +110,7 @@ def joint_cells(propositions: NDArray[np.bool_], others: NDArray[np.bool_]) -> t
     return Cells(index[:n], share, holds), index[n:]
 
 
-def sure_implied(share: Floats, histories: int) -> Floats:
+def sure_implied(share: ArrayLike, histories: int | Floats) -> Floats:
     """Implied chances with 0 and 1 of n histories read as (k + 1/2) / (n + 1)."""
     k = np.asarray(share) * histories
     extreme = (k <= 0.0) | (k >= histories)

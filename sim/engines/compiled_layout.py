@@ -31,11 +31,10 @@ from sim.engines.compiled_arrays import (
     spans,
 )  # fmt: skip
 from sim.engines.interface import Floats, Plan
-from sim.engines.layout import Layout as Index
-from sim.engines.layout import layouts, spread
+from sim.engines.layout import carries_guard, layouts, reads_between, spread
 from sim.engines.watching import concerned
 from sim.model import scalar
-from sim.model.compiled import TABLE_LIMIT, Group, Model, Row, grid
+from sim.model.compiled import TABLE_LIMIT, Group, Model, grid
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
 
@@ -242,7 +241,7 @@ class _Builder:
             [p for kind in ("rate", "delay") for p in range(first[kind][a], first[kind][a + 1])] for a in actors
         ]
         more = [[(p, f) for p in mine for f in parts[p][1]] for mine in by_actor]
-        apart = [row is not None and row.guarded and not self.carries_guard(row) for row in rows]
+        apart = [row is not None and row.guarded and not carries_guard(row) for row in rows]
         guards = [[p for p in mine if apart[p]] for mine in by_actor]
         doubtful = [[p for p in mine if (row := rows[p]) is not None and not row.proven] for mine in by_actor]
         products = [[(p, *factor) for p in mine for factor in parts[p][0][1:]] for mine in by_actor]
@@ -309,15 +308,6 @@ class _Builder:
                     tabled.append(entry[id(group)] if group.state else (self.put(group.table), 0))
             found[i] = (tabled, rest)
         return found
-
-    def carries_guard(self, row: Row) -> bool:
-        """Whether the first table of a speed is 0 wherever the guard fails: then the speed is 0 there, or nan."""
-        first, guard = row.speed[0], row.guard
-        if first.table is None or guard is None or guard.table is None or not set(guard.state) <= set(first.state):
-            return False
-        sizes = tuple(high - low + 1 for low, high in map(self.bounds, first.state))
-        holds = spread(guard, Index(first.state, first.lower, first.stride, sizes, per_unit=False))
-        return not first.table[holds == 0].any()
 
     def columns(self) -> Columns:
         """State columns, inputs, milestones."""
@@ -429,12 +419,7 @@ class _Builder:
         by_column = {c: [i for i, (_, t) in enumerate(thinnings) if c in t.reads] for c in columns}
         by_branch = [sorted({i for c, _ in branch.moves for i in by_column[c]}) for _, branch in model.branches]
         jumps = [jump for _, branch in model.branches for jump in branch.jumps]
-        felt = {
-            row
-            for row, branch in model.branches
-            for program in (branch.weight, *(e.value for e in branch.effects))
-            if branch.jumps or any(c >= model.first_tension for c in program.reads)
-        }
+        felt = {row for row, branch in model.branches if reads_between(model, branch)}
         by_actor = [[p for p, _ in thinnings if clocks.actor[p] == a] for a in actors]
         trends_by_actor = [[p for p, *_ in trends if clocks.actor[p] == a] for a in actors]
         readers = [[a for a, reads in enumerate(model.reads) if c in reads] for c in columns[model.first_input :]]

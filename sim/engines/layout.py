@@ -1,4 +1,4 @@
-"""What the model says, laid out for the gathers of the lockstep engine."""
+"""What the model says, laid out for the gathers of the lockstep engine; the compiled engine shares some of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.engines.interface import Floats, Integers, Plan
 from sim.engines.watching import concerned
-from sim.model.compiled import EffectRow, Group, Model, Row
+from sim.model.compiled import BranchRow, EffectRow, Group, Model, Row
 
 #: Tables of small groups may be spread to this many entries to share an index.
 _LAYOUT_LIMIT: Final = 1_024
@@ -101,25 +101,13 @@ class Tables:
         small = len(rows) < np.iinfo(np.uint8).max
         self.codes = np.arange(len(rows), -1, -1).astype(np.uint8 if small else np.uint16)[:, None]
         self.unproven = [i for i in range(self.n_clocks) if not rows[self.first_clock + i].proven]
-        self.carried = [self.carries_guard(row) for row in rows]
+        self.carried = [carries_guard(row) for row in rows]
 
     def concerned(self, model: Model, reads: Iterable[int]) -> NDArray[np.bool_]:
         """Branches after which what reads these columns has to be looked at; none of those that do nothing."""
         found = np.zeros(self.count, dtype=np.bool_)
         found[: self.nothing + 1] = concerned(model, reads)
         return found
-
-    def carries_guard(self, row: Row) -> bool:
-        """Whether the first table of a speed is 0 wherever the guard fails, so that finite factors leave it 0."""
-        if row.guard is None or not row.speed:
-            return row.guard is None
-        first, guard = row.speed[0], row.guard
-        if first.table is None or guard.table is None or not set(guard.state) <= set(first.state):
-            return False
-        values, place = first.grid(), np.zeros(first.size, dtype=np.int64)
-        for column, low, stride in zip(guard.state, guard.lower, guard.stride, strict=True):
-            place += (values[column].astype(np.int64) - low) * stride
-        return bool((first.table[guard.table[place] == 0] == 0).all())
 
     def settle(self, effect: EffectRow, branch: int, count: int) -> bool:
         """Tabulate an effect whose result is certain to stay within bounds or saturates; False if it is not one."""
@@ -224,3 +212,25 @@ def spread(group: Group, layout: Layout) -> Floats:
         if column in group.state:
             where += (entries // stride) % size * group.stride[group.state.index(column)]
     return group.table[where]
+
+
+def carries_guard(row: Row) -> bool:
+    """Whether the first table of a speed is 0 wherever the guard fails: then the speed is 0 there, or nan.
+
+    False for a row without a guard, a speed or a table of either.
+    """
+    first, guard = row.speed[0] if row.speed else None, row.guard
+    if first is None or guard is None or first.table is None or guard.table is None:
+        return False
+    if not set(guard.state) <= set(first.state):
+        return False
+    values, place = first.grid(), np.zeros(first.size, dtype=np.int64)
+    for column, low, stride in zip(guard.state, guard.lower, guard.stride, strict=True):
+        place += (values[column].astype(np.int64) - low) * stride
+    return not first.table[guard.table[place] == 0].any()
+
+
+def reads_between(model: Model, branch: BranchRow) -> bool:
+    """Whether a branch pushes a tension, or is chosen or works by one."""
+    programs = (branch.weight, *(effect.value for effect in branch.effects))
+    return bool(branch.jumps) or any(c >= model.first_tension for program in programs for c in program.reads)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from sim.engines import faults
 from sim.engines.interface import Floats, Integers
-from sim.engines.layout import Tables
+from sim.engines.layout import Tables, reads_between
 from sim.engines.watching import concerned
 from sim.model import draws
 from sim.model.between import decayed, elapsed, operational, operational_scalar
-from sim.model.compiled import BOUND_SLACK, BranchRow, Model, Row
+from sim.model.compiled import BOUND_SLACK, Model, Row
 from sim.model.expressions import Program
 from sim.model.spec import EffectKind
 from sim.model.thinning import Jump
@@ -101,7 +101,7 @@ class _Shape:
         self.feels = np.zeros(n + 1, dtype=np.bool_)
         self.feels[tables.thinned] = True
         for number, branch in model.branches:
-            self.feels[number] |= bool(renewing[branch.number]) or _reads_between(model, branch)
+            self.feels[number] |= bool(renewing[branch.number]) or reads_between(model, branch)
         self.pushes: list[_Pushes] = []
         self.jumps: dict[int, list[Jump]] = {}
         for _, branch in model.branches:
@@ -122,12 +122,6 @@ class _Shape:
             self.pushes.append(pushes)
         pushes.member[branch] = True
         pushes.value[branch] = value
-
-
-def _reads_between(model: Model, branch: BranchRow) -> bool:
-    """Whether a branch pushes a tension, or is chosen or works by one."""
-    programs = (branch.weight, *(effect.value for effect in branch.effects))
-    return bool(branch.jumps) or any(c >= model.first_tension for program in programs for c in program.reads)
 
 
 def _trend(model: Model, tables: Tables, number: int, row: Row) -> _Trend:

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.figures.style import (
     BLUE,
+    ERROR_WORDS,
     GREY,
     INK,
     ORANGE,
@@ -56,9 +57,7 @@ def predicted(data: Mapping[str, Any]) -> Figure:
     rows = -(-len(facts) // columns)
     width = max(WIDE * columns, 8.0)
     figure = Figure(figsize=(width, 3.6 * rows + 1.5), layout="constrained")
-    for number, (ax, fact) in enumerate(
-        zip(figure.subplots(rows, columns, squeeze=False).flat, facts, strict=False), 0
-    ):
+    for number, (ax, fact) in enumerate(zip(figure.subplots(rows, columns, squeeze=False).flat, facts, strict=False)):
         _panel(ax, fact, first=number == 0)
     for ax in figure.axes[len(facts) :]:
         ax.set_axis_off()
@@ -117,9 +116,9 @@ def inputs(data: Mapping[str, Any]) -> Figure:
         figure,
         {**data, "replications": data["simulated"]},
         "Bar and dot: 10–90 % and median given the reports, on the scale of what was assumed (grey band: 10–90 % as "
-        "assumed). Of what is hidden: chance as assumed (ring) and given the reports (dot). Grey: unchanged by data, "
-        f"moved by no more than {100 * max(rule['tiny'], rule['critical']):.0f} points at any percentile: next to "
-        f"nothing, or what luck can do. {data['effective']:,.0f} effective histories agree."
+        f"assumed). Of what is hidden: chance as assumed (ring) and given the reports (dot; line: {ERROR_WORDS}). "
+        f"Grey: unchanged by data, moved by no more than {100 * max(rule['tiny'], rule['critical']):.0f} points at any "
+        f"percentile: next to nothing, or what luck can do. {data['effective']:,.0f} effective histories agree."
         + (f" {plural(less, 'further input')}, moved less, not drawn." if less else ""),
     )
     return figure

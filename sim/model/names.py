@@ -9,7 +9,7 @@ from sim.model.proofs import ModelError
 from sim.model.spec import TIME, Spec
 
 Part = Literal["state", "input", "amount", "tension", "time"]
-#: What may be read where: guards and delays, delays' scales, effects, branch weights, rates.
+#: What may be read where: milestones and ends; guards and delays; scales and tensions; effects; branch weights; rates.
 _ALLOWED: Final[dict[str, tuple[Part, ...]]] = {
     "state": ("state",),
     "inputs": ("state", "input"),

@@ -15,7 +15,7 @@ from sim.model.laws import Law
 Memory = Literal["enabling", "age", "identical"]
 EffectKind = Literal["add", "set", "at_least", "at_most"]
 
-#: The days since the start of the run, in an expression: for rates with a declared ``bound`` alone.
+#: The days since the start of the run, in an expression: for rates alone.
 TIME: Final = Name("days since the start")
 
 

@@ -283,6 +283,6 @@ class Scenario:
         return quantities.date_of(t, self.as_of)
 
 
-def free_judgements(scenario: Scenario) -> int:
-    """Number of judgements that could well be otherwise: all but those that say why they are fixed."""
-    return sum(judgement.fixed is None for judgement in scenario.judgements)
+def free_judgements(scenario: Scenario) -> tuple[Judgement, ...]:
+    """Judgements that could well be otherwise: all but those that say why they are fixed."""
+    return tuple(judgement for judgement in scenario.judgements if judgement.fixed is None)

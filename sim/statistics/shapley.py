@@ -49,11 +49,6 @@ class Attribution:
         """The value of each player."""
         return tuple(one / self.scale for one in self.sums)
 
-    @property
-    def change(self) -> float:
-        """What the values add up to."""
-        return sum(self.sums) / self.scale
-
 
 def coefficients(players: int) -> Integers:
     """What the share under each coalition counts for each player, times players!: shape (players, 2**players)."""

@@ -47,7 +47,9 @@ def told(scenario: Scenario, model: Model, *, judgements: bool = True) -> Iterat
         named = ", ".join(f"{one.variable} ({one.date})" for one in scenario.observations)
         numbers = plural(len(scenario.observations), "later report")
         yield f"{numbers} held against this forecast (study=check_facts), by findings that do not enter it: {named}"
-    free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
+    from sim.scenario.scenario import free_judgements
+
+    free = free_judgements(scenario)
     yield f"{plural(len(free), 'free judgement')}{':' if free and judgements else ''}"
     if judgements:
         yield from (f"  {judgement.place}: {judgement.why}" for judgement in free)

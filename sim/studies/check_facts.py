@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from sim.beliefs.facts import Fact, together
-from sim.model.compiled import RULES_VERSION
 from sim.model.expressions import nearest
 from sim.model.laws import Law
 from sim.runs import store
@@ -26,7 +25,7 @@ from sim.statistics import weighted
 from sim.statistics.shown import words
 from sim.studies.check_facts_run import Gathered, first_times, gather, hidden_starts
 from sim.studies.forecast import task_of
-from sim.studies.kept import kept
+from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
 from sim.studies.settings import RESTART, SettingError, Settings, whole
 
@@ -138,8 +137,7 @@ def check_facts(
     scenario = asked.scenario
     identity = store.configuration_hash(
         {
-            "rules": RULES_VERSION,
-            "scenario": {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")},
+            **rules_and_data(scenario),
             "seed": settings.seed,
             "question": [
                 scenario.as_of, scenario.until, asked.known, asked.milestone, asked.effective, asked.up_to,

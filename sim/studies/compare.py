@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sim.model.compiled import RULES_VERSION, compile_model
+from sim.model.compiled import compile_model
 from sim.runs import store
 from sim.runs.execute import Progress, silent
 from sim.runs.plan import made_ready
@@ -26,7 +26,7 @@ from sim.studies import compare_first, past, tornado
 from sim.studies.compare_parts import Counts, Nested, Sides, nested, plain, range_of_differences
 from sim.studies.compare_variants import Variant, variants_of
 from sim.studies.forecast import task_of
-from sim.studies.kept import kept
+from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, say_folder, watched, yes_or_no
 from sim.studies.settings import Settings
 from sim.studies.summary import days_shown
@@ -121,8 +121,7 @@ def compare(
     """
     identity = store.configuration_hash(
         {
-            "rules": RULES_VERSION,
-            "scenario": {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")},
+            **rules_and_data(scenario),
             "as_of": scenario.as_of,
             "until": scenario.until,
             "seed": settings.seed,

@@ -149,14 +149,13 @@ def _unlike(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[tuple[
 # ------------------------------------------------------------------------------------------------------ the numbers
 def _chances(first: Stored, second: Stored) -> Iterator[Data]:
     """Chances that both runs give, with their difference."""
-    from sim.beliefs.record import Event
     from sim.statistics.paired import paired_shares
 
     records = [_record(run) for run in (first, second)]
     n = min(record.size for record in records)
     for kind, name in _shared(first.summary, second.summary):
         for date, days in _dates(first, second, kind):
-            truths = [r.holds(_event(Event, kind, name, day)) for r, day in zip(records, days, strict=True)]
+            truths = [r.holds(_event(kind, name, day)) for r, day in zip(records, days, strict=True)]
             difference, error = paired_shares(truths[0][:n], truths[1][:n])
             shares = [float(truth.mean()) for truth in truths]
             ranges = [_range(run.summary, kind, name, day) for run, day in zip((first, second), days, strict=True)]
@@ -166,10 +165,12 @@ def _chances(first: Stored, second: Stored) -> Iterator[Data]:
             }  # fmt: skip
 
 
-def _event(make: type[Event], kind: str, name: str, day: int) -> Event:
+def _event(kind: str, name: str, day: int) -> Event:
+    from sim.beliefs.record import Event
+
     if kind == "milestones":
-        return make(day, milestone=name)
-    return make(day, flag=name) if kind == "flags" else make(day, outcomes=(name,))
+        return Event(day, milestone=name)
+    return Event(day, flag=name) if kind == "flags" else Event(day, outcomes=(name,))
 
 
 def _range(summary: Mapping[str, Any], kind: str, name: str, day: int) -> list[float] | None:

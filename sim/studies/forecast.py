@@ -20,6 +20,7 @@ from sim.studies import past as memory
 from sim.studies import precision
 from sim.studies import size as size_of_run
 from sim.studies.counted import watched_numbers
+from sim.studies.kept import rules_and_data
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.summary import curves, days_shown, summarise
@@ -197,11 +198,8 @@ def task_of(scenario: Scenario, settings: Settings) -> Task:
 
 def identity_of(scenario: Scenario, task: Task) -> Identity:
     """Hashes of the configuration (what decides the numbers, not how many there are) and of the compiled model."""
-    # Date and end count as they are in force: 180 and "180 days" are one configuration.
-    data = {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")}
     configuration = {
-        "rules": RULES_VERSION,
-        "scenario": data,
+        **rules_and_data(scenario),
         "as_of": scenario.as_of,
         "until": task.until,
         "seed": task.seed,

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim.model.compiled import RULES_VERSION
 from sim.runs import store
 from sim.studies.order import remark
 from sim.studies.settings import CheckError
 
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
+
 Data = dict[str, Any]
+
+
+def rules_and_data(scenario: Scenario) -> Data:
+    """What the hash of a study's configuration says first: the rules, and the scenario but for its date and end.
+
+    These two count as they are in force, 180 and "180 days" alike: a study that reads them names them itself.
+    """
+    data = {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")}
+    return {"rules": RULES_VERSION, "scenario": data}
 
 
 def kept(

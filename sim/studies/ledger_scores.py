@@ -41,8 +41,8 @@ def scored(book: books.Book, *, at: datetime, floor: float) -> Data:
     entries = [_entry(book, entry, at, floor) for entry in book.entries]
     first: dict[tuple[str, str], int] = {}
     for entry in entries:
-        entry["repeats"] = first.setdefault((entry["scenario"], entry["configuration"]), entry["number"])
-        entry["repeats"] = None if entry["repeats"] == entry["number"] else entry["repeats"]
+        number = first.setdefault((entry["scenario"], entry["configuration"]), entry["number"])
+        entry["repeats"] = None if number == entry["number"] else number
     counted = [entry for entry in entries if entry["repeats"] is None]
     return {
         "format": books.FORMAT,
@@ -60,7 +60,7 @@ def scored(book: books.Book, *, at: datetime, floor: float) -> Data:
 def _entry(book: books.Book, entry: Mapping[str, Any], at: datetime, floor: float) -> Data:
     told = book.resolutions(entry)
     happened = merged(entry, told)
-    names = list(entry["resolution"]["outcomes"])
+    names, chances = list(entry["resolution"]["outcomes"]), entry["chances"]["outcomes_by"]
     rows = [scores(law_of(law), names, happened, floor) for law in entry["laws"]]
     gained(rows)
     passed = {day: on for day, on in entry["days"].items() if date.fromisoformat(on) < at.date()}
@@ -69,7 +69,7 @@ def _entry(book: books.Book, entry: Mapping[str, Any], at: datetime, floor: floa
     return {
         **{key: entry[key] for key in keys},
         "resolution": entry["resolution"],
-        "chances": {day: {n: three["probability"] for n, three in by.items()} for day, by in _by(entry).items()},
+        "chances": {day: {n: three["probability"] for n, three in by.items()} for day, by in chances.items()},
         "resolved": resolved,
         "state": "resolved" if len(resolved) == len(entry["days"]) else "in part" if told else "open",
         "due": [on for day, on in passed.items() if day not in resolved],
@@ -80,12 +80,6 @@ def _entry(book: books.Book, entry: Mapping[str, Any], at: datetime, floor: floa
         "happened": _happened(happened),
         "laws": rows,
     }
-
-
-def _by(entry: Mapping[str, Any]) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
-    """Day -> outcome -> its chance with the range."""
-    found: Mapping[str, Mapping[str, Mapping[str, float]]] = entry["chances"]["outcomes_by"]
-    return found
 
 
 def _happened(happened: Happened) -> Data:
@@ -159,7 +153,7 @@ def _calibration(entries: Sequence[Data]) -> Data:
         days = [day for day in entry["resolved"] if day not in entry["hindsight"]]
         resolved += bool(days)
         for day in days:
-            for name, chance in _chances(entry, day):
+            for name, chance in entry["chances"][day].items():
                 pairs.append((chance, name == entry["happened"]["outcomes"][day]))
     bins = []
     for low, high in itertools.pairwise(BINS):
@@ -170,9 +164,3 @@ def _calibration(entries: Sequence[Data]) -> Data:
             bins.append({"low": low, "high": high, "n": len(inside), "mean": mean, "came": came})
     crises = len({entry["scenario"] for entry in entries if entry["resolved"]})
     return {"resolved": resolved, "wanted": ENOUGH, "cases": crises, "bins": bins if resolved >= ENOUGH else []}
-
-
-def _chances(entry: Mapping[str, Any], day: str) -> list[tuple[str, float]]:
-    """The model's chance of every outcome on a day."""
-    by: Mapping[str, float] = entry["chances"][day]
-    return list(by.items())

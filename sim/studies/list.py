@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -27,8 +26,6 @@ def answer(order: Order) -> int:
         remark(f"{order.results}: no run lies here")
     else:
         show(found, table.console())
-        if not sys.stdout.isatty():
-            sys.stdout.flush()
     print(order.results)
     return 0
 

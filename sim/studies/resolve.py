@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +55,7 @@ def resolve(
     chosen = [book.find(entry)] if entry is not None else _chosen(book, str(head.get("scenario")), as_of)
     _told(path, head, at)
     told = hashlib.sha256(path.read_bytes()).hexdigest()
-    written, why = list[Data](), list[str]()
+    written, why, told_before = list[Data](), list[str](), False
     for one in chosen:
         happened = read(path, asked_of(one), lenient=len(chosen) > 1)
         number = f"{one['number']:04d}"
@@ -66,8 +67,8 @@ def resolve(
             continue
         facts = facts_of(one, happened)
         if adds_nothing(facts, book.resolutions(one)):
-            why.append(f"{number}: all that the file tells was told before")
-            remark(f"{why[-1]}: nothing is written")
+            told_before = True
+            remark(f"{number}: all that the file tells was told before: nothing is written")
             continue
         record = {
             "kind": books.RESOLUTION,
@@ -79,7 +80,7 @@ def resolve(
         }
         book, kept = books.add(book, record, f"of-{number}")
         written.append(kept)
-    if not written and not any("told before" in text for text in why):
+    if not written and not told_before:
         raise SettingError(f"{path}: nothing to resolve; {'; '.join(why)}")
     return book, written
 
@@ -195,6 +196,4 @@ def _on_its_days(entry: Mapping[str, Any], happened: Happened) -> Happened:
         for name, by in happened.counts.items()
     }
     counts = {name: by for name, by in counts.items() if by}
-    return Happened(
-        happened.known, outcomes, happened.milestones, counts, happened.ranked, happened.source, left_out=tuple(left)
-    )
+    return replace(happened, outcomes=outcomes, counts=counts, left_out=tuple(left))

@@ -102,7 +102,7 @@ def _array(pa: Any, values: Sequence[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Lists and mappings as JSON; one line for an error of several."""
+    """Lists and mappings as JSON; anything else as it is."""
     if isinstance(value, list | tuple | Mapping):
         return json.dumps(value, ensure_ascii=False, default=str)
     return value

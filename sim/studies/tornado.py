@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model.compiled import RULES_VERSION, compile_model
+from sim.model.compiled import compile_model
 from sim.model.expressions import nearest
 from sim.model.laws import Law
 from sim.model.spec import Quantity, Spec
@@ -26,7 +26,7 @@ from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
 from sim.studies import past
-from sim.studies.kept import kept
+from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, say_folder, watched, yes_or_no
 from sim.studies.settings import SettingError, Settings, whole
 
@@ -148,8 +148,7 @@ def tornado(
     """
     identity = store.configuration_hash(
         {
-            "rules": RULES_VERSION,
-            "scenario": {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")},
+            **rules_and_data(scenario),
             "as_of": scenario.as_of,
             "seed": settings.seed,
             "question": [asked.milestone, asked.day, asked.which],
@@ -275,7 +274,9 @@ def _row(doubt: Doubt, happened: Sequence[NDArray[np.bool_]]) -> Data:
 
 def _not_varied(scenario: Scenario, varied: set[str]) -> list[dict[str, str]]:
     """Free judgements that are no input with a spread (a delay, a weight): nothing to hold at two ends."""
-    free = [judgement for judgement in scenario.judgements if judgement.fixed is None]
+    from sim.scenario.scenario import free_judgements
+
+    free = free_judgements(scenario)
     places = [(judgement, judgement.place.split(".")) for judgement in free]
     return [
         {"place": judgement.place, "why": judgement.why}

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.model.compiled import RULES_VERSION
 from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.execute import Progress, silent
@@ -23,7 +22,7 @@ from sim.scenario.build import LONGEST, build
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, words
 from sim.studies import past, tornado
-from sim.studies.kept import kept
+from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, listed, say_folder, watched, yes_or_no
 from sim.studies.settings import SettingError, Settings, whole
 from sim.studies.update_mix import Pair, only_bearing, read_by
@@ -155,8 +154,7 @@ def update(
     """
     identity = store.configuration_hash(
         {
-            "rules": RULES_VERSION,
-            "scenario": {key: value for key, value in scenario.data.items() if key not in ("as_of", "until")},
+            **rules_and_data(scenario),
             "seed": settings.seed,
             "question": [asked.dates, asked.by, asked.milestone, asked.groups, asked.most, asked.orders],
             **({"said": [asked.statements, asked.weight]} if asked.statements != () else {}),

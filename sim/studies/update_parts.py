@@ -254,9 +254,7 @@ def explained(
         }
     k = len(groups)
     full = 2**k - 1
-    alone = [0, full, *(1 << i for i in range(k)), *(full ^ 1 << i for i in range(k))]
-    joining = shapley.orders(k, asked.orders // 2, seed) if k > shapley.EXACT else []
-    masks = sorted({*alone, *shapley.coalitions_of(joining)}) if joining else list(range(2**k))
+    joining, masks = _tried(k, asked.orders, seed)
     seen = dict(zip(masks, mixer.all_of([paths(mask) for mask in masks]), strict=True))
     rows: list[Data] = []
     moved: dict[str, Data] = {}
@@ -294,6 +292,19 @@ def explained(
         "changes": moved,
         "parts": rows,
     }
+
+
+def _tried(players: int, orders: int, seed: int) -> tuple[list[tuple[int, ...]], list[int]]:
+    """Orders in which players join (none: all of them, from every coalition), and the masks to be simulated.
+
+    Among these is each player alone, and all but that one.
+    """
+    full = 2**players - 1
+    if players <= shapley.EXACT:
+        return [], list(range(full + 1))
+    joining = shapley.orders(players, orders // 2, seed)
+    alone = {0, full, *(1 << i for i in range(players)), *(full ^ 1 << i for i in range(players))}
+    return joining, sorted(alone | shapley.coalitions_of(joining))
 
 
 def milestones_of(said: Iterable[Said]) -> set[str]:
@@ -342,9 +353,7 @@ def _with_said(
     players = players_of(said, shapley.EXACT - k)
     count = k + len(players)
     full = 2**count - 1
-    joining = shapley.orders(count, orders // 2, seed) if count > shapley.EXACT else []
-    alone = {0, full, *(1 << i for i in range(count)), *(full ^ 1 << i for i in range(count))}
-    masks = sorted(alone | shapley.coalitions_of(joining)) if joining else list(range(full + 1))
+    joining, masks = _tried(count, orders, seed)
     mixed_of = sorted({mask & 2**k - 1 for mask in masks})
     seen = mixer.all_of([paths(mask) for mask in mixed_of])
     values: dict[int, Values] = {}

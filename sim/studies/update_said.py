@@ -26,8 +26,8 @@ from sim.statistics import shapley
 from sim.statistics.intervals import LEVEL, normal_quantile
 from sim.statistics.odds import logit
 from sim.studies.forecast import task_of
-from sim.studies.settings import SettingError, Settings
-from sim.studies.weighed import claims_of, in_force
+from sim.studies.settings import Settings
+from sim.studies.weighed import NothingLeftError, claims_of, in_force
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Statement
@@ -83,24 +83,19 @@ def said_in(
     task = task_of(new, settings)
     try:
         claims, _ = claims_of(new, chosen, task)
-    except SettingError as error:
-        if "nothing is left" in str(error):
-            return ()
-        raise
-    given = [weight] * len(claims)
+    except NothingLeftError:
+        return ()
+    given = [0.0 if weight is None else weight] * len(claims)
     if weight is None:
         nested = nested_record(task, settings.inputs, settings.histories, executor=settings.executor)
-        rule = [0.0] * len(claims)
         if nested is not None:
-            rule = Weighing(claims, nested, nested, settings.inputs, task.days).default_weights()
-        given = list(rule)
+            given = Weighing(claims, nested, nested, settings.inputs, task.days).default_weights()
     by_name = {statement.name: statement for statement in chosen}
     shift = (new.as_of - by).days
     found = []
     for claim, w in zip(claims, given, strict=True):
         statement = by_name[claim.name]
         marks = tuple(Mark(day + shift, claim.milestone, claim.outcomes) for day in claim.days)
-        assert w is not None
         found.append(Said(statement, marks, float(w), statement.known_on > old.as_of))
     return tuple(found)
 
@@ -140,8 +135,7 @@ class Values:
         """Chances (blocks + 1, events) with these statements weighed; the first row is that of all histories."""
         size = self.all.sum(axis=1, keepdims=True)
         share = self.all @ self.holds.T / size
-        extreme = (share <= 0.0) | (share >= 1.0)
-        own = logit(np.where(extreme, (share * size + 0.5) / (size + 1.0), share))
+        own = logit(weighting.sure_implied(share, size))
         weights = _capped(active)
         laws = []
         for marks in itertools.product(*(one.marks for one in active)):

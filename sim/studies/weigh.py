@@ -335,7 +335,7 @@ def _recalled(statement: Statement, past: Scenario, folder: Path, order: Order, 
     record = of_run(folder, task.model.milestones, [name for name, _ in task.model.outcomes], task.days)
     implied = [float(record.holds(claim.event(day)).mean()) for day in days]
     mean = sum(implied) / len(implied)
-    sure = float(sure_implied(_array(mean), record.size))
+    sure = float(sure_implied(mean, record.size))
     apart = stated_odds(statement.stated.middle) - float(logit(sure))
     readings = [{"day": day, "implied": own} for day, own in zip(days, implied, strict=True)]
     return {**_told(statement), "implied": mean, "apart": apart, "readings": readings}
@@ -458,13 +458,7 @@ def _three(chance: float, low: float, high: float) -> Data:
 
 
 def _sure(share: float, weighing: Weighing) -> float:
-    return float(sure_implied(_array(share), weighing.record.size))
-
-
-def _array(value: float) -> Any:
-    import numpy as np
-
-    return np.asarray(value, dtype=np.float64)
+    return float(sure_implied(share, weighing.record.size))
 
 
 def _table(data: Data) -> bytes:

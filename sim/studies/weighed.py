@@ -26,6 +26,10 @@ READINGS: Final = (30, 90, 180)
 Data = dict[str, Any]
 
 
+class NothingLeftError(SettingError):
+    """No statement has a reading that lies ahead: there is nothing to give weight to."""
+
+
 @dataclass(frozen=True, eq=False)
 class Weighed:
     """A forecast with weight given to statements; ``data`` is plain.
@@ -128,7 +132,7 @@ def claims_of(
 
     Deadlines count from the day it was said.
 
-    Raises SettingError for a deadline past the end of the run, or where nothing is left.
+    Raises SettingError for a deadline past the end of the run, NothingLeftError where no claim is left.
     """
     claims, remarks = [], []
     for statement in statements:
@@ -149,7 +153,7 @@ def claims_of(
             Claim(statement.name, statement.origin, statement.stated, days, statement.milestone, statement.outcomes)
         )
     if not claims:
-        raise SettingError("; ".join(remarks) + ": nothing is left to be given weight")
+        raise NothingLeftError("; ".join(remarks) + ": nothing is left to be given weight")
     return tuple(claims), remarks
 
 

@@ -77,7 +77,7 @@ def test_the_dates_differ_as_the_reports_do() -> None:
 
 
 def test_free_judgements_are_few() -> None:
-    assert all(0 < free_judgements(scenario(date)) <= MOST_JUDGEMENTS for date in DATES)
+    assert all(0 < len(free_judgements(scenario(date))) <= MOST_JUDGEMENTS for date in DATES)
 
 
 # ------------------------------------------------------------------------------------------------- blind

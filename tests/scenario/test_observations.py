@@ -41,7 +41,7 @@ def test_it_is_an_observation_before_its_day_and_a_start_value_from_then_on() ->
 def test_a_reading_moves_no_model_and_adds_no_free_judgement(day: str) -> None:
     plain, read = made(MINI, day), made(reads(ROUGH), day)
     assert plain.spec == read.spec
-    assert free_judgements(plain) == free_judgements(read)
+    assert len(free_judgements(plain)) == len(free_judgements(read))
 
 
 def refused(text: str) -> list[str]:

@@ -38,6 +38,8 @@ LOOKS = (63, 125, 250, N)
 #: How much faster things happen in the other run of a pair, and what a statement says of an early event.
 FASTER, STATED = 1.5, 0.5
 STOP = 0.05
+#: So much less than it says an interval may hold: what so few events leave uneven.
+SLACK = 0.02
 GRID = (np.arange(20_000) + 0.5) / 20_000
 LAWS = (
     Law("uniform", (0.005, 0.03)),
@@ -132,20 +134,15 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Found:
-    """How often an interval held the truth (or how much of a law), what it promises, and the error of what was found.
-
-    ``exactly``: more would be too wide, too.
-    """
+    """How often an interval held the truth (or how much of a law), what it promises, and the error of the former."""
 
     covered: float
     level: float
     error: float
-    exactly: bool = False
 
-    def wrong(self, slack: float = 0.02) -> bool:
-        """Beyond 5 standard errors (once in 3 million, were there no slack) and what so few events leave uneven."""
-        short, over = self.level - self.covered, self.covered - self.level
-        return max(short, over if self.exactly else 0.0) > slack + 5.0 * self.error
+    def wrong(self) -> bool:
+        """Whether it held too little: by more than SLACK and 5 standard errors (once in 3 million without SLACK)."""
+        return self.level - self.covered > SLACK + 5.0 * self.error
 
 
 def hits(held: Truths, level: float = 0.95) -> Found:

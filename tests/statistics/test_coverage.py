@@ -26,7 +26,7 @@ SHORT = 120
 
 
 def failures(found: Mapping[str, Found]) -> set[str]:
-    return {row for row, one in found.items() if row not in UNROUNDED and one.wrong(0.02)}
+    return {row for row, one in found.items() if row not in UNROUNDED and one.wrong()}
 
 
 def narrow(ends: Any, by: float = 0.5) -> tuple[Any, Any]:

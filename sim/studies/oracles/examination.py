@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from sim.engines import lockstep
@@ -68,10 +69,10 @@ class Examination:
         runs = self.runs([q for q in chancy if not q.form.startswith("steady")]) if self.study.simulators else []
         for engine in self.study.simulators:
             for each in runs:
-                self.guarded(engine, each.questions, lambda engine=engine, each=each: self.simulate(engine, each))  # type: ignore[misc]
+                self.guarded(engine, each.questions, partial(self.simulate, engine, each))
             steady = [q for q in chancy if q.form.startswith("steady")]
             if steady:
-                self.guarded(engine, steady, lambda engine=engine, steady=steady: self.steady(engine, steady))  # type: ignore[misc]
+                self.guarded(engine, steady, partial(self.steady, engine, steady))
             if self.first:
                 self.event_log(engine)
         if runs and self.compare_tables and self.first:

@@ -71,12 +71,14 @@ class Scores:
         questions = []
         for query in case.queries:
             try:
-                questions.append(ask(imported, query))
-                if query.exact_only and "exact" not in self.engines:
-                    questions.pop()
-                    raise Unsupported("for the exact engine only")  # noqa: TRY301 - one way to be unsupported
+                question = ask(imported, query)
             except Unsupported as error:
                 self.early.append((case.id, query.id, "", str(error)))
+                continue
+            if query.exact_only and "exact" not in self.engines:
+                self.early.append((case.id, query.id, "", "for the exact engine only"))
+            else:
+                questions.append(question)
         return imported, questions
 
     def begin(self, questions: Sequence[Sequence[Question]]) -> None:
