@@ -1,51 +1,45 @@
-"""Doing the parts of a run: one after another, or on several processes; what a killed run left is kept."""
+"""Doing the parts of a run, by whatever executor; what a killed run left is kept, what is damaged set aside."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final
 
 from sim.model.compiled import Model
 from sim.model.laws import Law
 from sim.runs import store
 from sim.runs.columns import Columns, Digest, columns_of, words_of
 from sim.runs.counts import Counts, counts_of
+from sim.runs.executors import EXECUTORS, PAYS, Executor, spread, workers
 from sim.runs.plan import Part, Task, made_ready, numbers_of, parts_around, play, surviving_inputs
 from sim.runs.store import Identity, RunError
 from sim.runs.tally import Nested, Tally, empty, join, simulate_nested
 
-Executor = Literal["auto", "serial", "processes"]
-EXECUTORS: Final = ("auto", "serial", "processes")
-#: Below this many replications the processes take longer to start than they save.
-PAYS: Final = 100_000
+#: Whoever does work through an executor has all that it takes from here.
+__all__ = [
+    "EXECUTORS", "PAYS", "TOGETHER", "Done", "Executor", "Progress", "RunError", "Say", "run_nested", "run_parts",
+    "silent", "spread", "uncertain", "unheard", "workers",
+]  # fmt: skip
+
 #: Histories of a nested run simulated together.
 TOGETHER: Final = 20_000
-#: How often work lost with a killed process is done again.
-ROUNDS: Final = 3
+#: Seconds within which a file that another machine wrote must be seen here; network file systems tell late.
+SEEN_WITHIN: Final = 10.0
 
 Progress = Callable[[int], None]
-Item = TypeVar("Item")
-Made = TypeVar("Made")
+Say = Callable[[str], None]
 
 
 def silent(_: int) -> None:
     """Progress that nobody watches; called with the number of histories just done."""
 
 
-def workers(executor: Executor, histories: int) -> int:
-    """Number of processes for so many histories: 1 means this one.
-
-    Raises ValueError for an unknown executor.
-    """
-    if executor not in EXECUTORS:
-        raise ValueError(f"executor {executor!r}; choose from {', '.join(EXECUTORS)}")
-    affinity = getattr(os, "sched_getaffinity", None)
-    available = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    pays = executor == "processes" or (executor == "auto" and histories > PAYS)
-    return available if pays else 1
+def unheard(_: str) -> None:
+    """Where remarks go when nobody reads them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,63 +64,102 @@ def run_parts(
     size: int,
     executor: Executor = "auto",
     progress: Progress = silent,
+    say: Say = unheard,
 ) -> Done:
     """Simulate the replications 0 … replications - 1 in parts of ``size``, except for parts that are already whole.
 
-    Those stay as they were cut, of whatever size, so that a longer run computes nothing twice.
+    Those stay as they were cut, of whatever size, so that a longer run computes nothing twice. What lies in their
+    place and is damaged, or of another run, is set aside and said.
 
     Raises RunError when a part cannot be made or read.
     """
+    folder = folder.absolute()
+    store.make_folder(folder)
     planned = parts_around(store.parts_said(folder, identity), replications, size)
     words = words_of(task.model)
-    names = {store.part_path(folder, part).name for part in planned}
-    for path in (folder / "parts").glob("part-*.parquet"):
-        if path.name not in names:
-            path.unlink()
     like = empty(task).counts
-    todo = [p for p in planned if _there(folder, identity, p, words, like) is None]
+    todo: list[Part] = []
+    wrong: dict[Part, str] = {}
+    for part in planned:
+        found = _there(folder, identity, part, words, like)
+        if not isinstance(found, tuple):
+            todo.append(part)
+        if isinstance(found, str):
+            wrong[part] = found
+    aside = store.set_aside(folder, identity, planned, wrong)
+    if aside:
+        say(aside)
     missing = sum(part.count for part in todo)
     progress(replications - missing)
     if todo:
         task = made_ready(task, missing)
-    for index, _ in spread(_Maker(task, folder, identity), todo, workers(executor, missing)):
-        progress(todo[index].count)
+        for index, host in spread(_Maker(task, folder, identity), todo, workers(executor, missing)):
+            _see(store.part_path(folder, todo[index]), host)
+            progress(todo[index].count)
     tally, digest, records = empty(task), Digest(), []
     for part in planned:
         path = store.part_path(folder, part)
-        found = _there(folder, identity, part, words, like)
-        if found is None:
+        held = _there(folder, identity, part, words, like)
+        if held is None or isinstance(held, str):
             raise RunError(f"{path}: the part was written but cannot be read back; check the disk and run again")
-        tally.add(task, *found)
-        digest.update(found[0])
+        tally.add(task, *held)
+        digest.update(held[0])
         records.append({"file": path.name, "first": part.first, "count": part.count, "sha256": store.sha256_of(path)})
     return Done(tally, digest.hexdigest(*tally.arrays()), records, replications - missing)
 
 
 def _there(
     folder: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]], like: Counts
-) -> tuple[Columns, Counts] | None:
-    """A part from disk, or None unless it is whole and counts what this run counts."""
-    found = store.read_part(store.part_path(folder, part), identity, part, words)
-    return found if found is not None and found[1].shapes == like.shapes else None
+) -> tuple[Columns, Counts] | str | None:
+    """A part from disk; why it is none, where a file is in its place that is not whole or counts something else."""
+    found = store.examine(store.part_path(folder, part), identity, part, words)
+    if isinstance(found, tuple) and found[1].shapes != like.shapes:
+        return "it counts other things"
+    return found
+
+
+def _see(path: Path, host: str) -> None:
+    """Wait until a part that was written on another machine is seen on this one.
+
+    Raises RunError where it is not.
+    """
+    here, deadline = socket.gethostname(), time.monotonic() + SEEN_WITHIN
+    while host != here and not path.exists():
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"{path}: the worker on {host} has written this part, but it is not to be seen on {here}: workers on "
+                "other machines need this very folder; give results=DIR on a file system that all of them share"
+            )
+        time.sleep(0.2)
+        list(path.parent.glob("part-*"))  # reading a folder makes a network file system look again
 
 
 @dataclass(frozen=True, eq=False)
 class _Maker:
-    """Makes one part and writes it; a class, so that it can be sent to another process."""
+    """Makes one part, writes it and says on which machine; a class, so that it can be sent to another process."""
 
     task: Task
     folder: Path
     identity: Identity
 
-    def __call__(self, part: Part) -> None:
+    def __call__(self, part: Part) -> str:
+        host = socket.gethostname()
+        if not self.folder.is_dir():
+            raise RunError(
+                f"{self.folder}: there is no such folder on {host}, where this part was to be made; give results=DIR "
+                "on a file system that all workers share"
+            )
+        words = words_of(self.task.model)
+        path = store.part_path(self.folder, part)
+        # A worker may have been lost after it had written the part.
+        if path.exists() and store.read_part(path, self.identity, part, words) is not None:
+            return host
         numbers = numbers_of(part)
         inputs = surviving_inputs(self.task, numbers)
         rows = play(self.task, inputs, numbers)
         columns = columns_of(self.task, rows, part.first, inputs)
-        path = store.part_path(self.folder, part)
-        words = words_of(self.task.model)
         store.write_part(path, self.identity, part, columns, counts=counts_of(rows), words=words)
+        return host
 
 
 def run_nested(
@@ -165,38 +198,3 @@ class _NestedMaker:
 
     def __call__(self, piece: tuple[int, int]) -> Nested:
         return simulate_nested(self.task, *piece, self.histories)
-
-
-def spread(function: Callable[[Item], Made], items: Sequence[Item], processes: int) -> Iterator[tuple[int, Made]]:
-    """Results of a function with the place of their item, as they come.
-
-    With several processes, items lost with a process that was killed (by the system, for want of memory) are done
-    again, three times at most.
-
-    Raises RunError when processes keep dying.
-    """
-    if processes <= 1 or len(items) <= 1:
-        for index, item in enumerate(items):
-            yield index, function(item)
-        return
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    todo = dict(enumerate(items))
-    for _ in range(ROUNDS):
-        pool = Parallel(n_jobs=min(processes, len(todo)), backend="loky", return_as="generator_unordered", batch_size=1)
-        try:
-            for index, result in pool(delayed(_numbered)(function, i, item) for i, item in list(todo.items())):
-                del todo[index]
-                yield index, result
-        except TerminatedWorkerError:
-            continue
-        return
-    raise RunError(
-        f"processes were killed in {ROUNDS} rounds, and {len(todo)} of {len(items)} parts are missing; what was done "
-        "is kept: run again with executor=serial, or with smaller parts (run.chunk)"
-    )
-
-
-def _numbered(function: Callable[[Item], Made], index: int, item: Item) -> tuple[int, Made]:
-    return index, function(item)

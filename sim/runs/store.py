@@ -7,18 +7,21 @@
         occupancy.parquet          histories on each rung, and with each value of what else is watched, day by day
         manifest.json              what made the run; ``complete`` turns true last of all
         config.yaml  summary.json  curves.parquet  figures/
+        aside/                     parts that were damaged, or of another run: done again, and never removed
         .lock                      held by the process that is at work on the run
 
-Every file is written under a temporary name in its own folder, forced to disk and renamed, so a run that is killed
-leaves whole files only. A part carries the digest of its own bytes: it is kept by a later run of the same
-configuration and model, or thrown away, never trusted by its name.
+Every file is written under a temporary name in its own folder, forced to disk and renamed, and the renaming is forced
+to disk as well, so a run that is killed leaves whole files only. A part carries the digest of its own bytes: it is
+kept by a later run of the same configuration and model, or set aside, never trusted by its name.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +39,8 @@ FORMAT: Final = 1
 _META: Final = b"escalation"
 #: What stands in the place of a file's digest when the digest is taken.
 _BLANK: Final = "0" * 64
+#: Files set aside that are named in one line.
+_SHOWN: Final = 8
 #: Hexadecimal digits of the configuration hash in a folder's name; more are used if two configurations share them.
 _DIGITS: Final = (8, 12, 16, 64)
 
@@ -77,18 +82,64 @@ def run_folder(results: Path, scenario: str, study: str, configuration: str) -> 
 
 
 # ------------------------------------------------------------------------------------------------- whole files
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name beside its own, force it to disk and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in. Raises RunError where that cannot be."""
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name beside its own, force it to disk, rename it, and force that to disk.
+
+    Raises RunError with the path where that cannot be; the file is then as it was before.
+    """
+    make_folder(path.parent)
+    # Two workers may have one number on two machines, or be threads of one process.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _sync(folder: Path) -> None:
+    """Force the names in a folder to disk; not every system and file system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(number)
+
+
+def _unwritten(path: Path, error: OSError) -> RunError:
+    """What to say of a file that could not be written, with the remedy."""
+    remedies = {
+        errno.ENOSPC: "make room on that disk", errno.EDQUOT: "make room within your quota",
+        errno.EROFS: "give another results=DIR", errno.EACCES: "give another results=DIR",
+        errno.EPERM: "give another results=DIR", errno.ENOTDIR: "give another results=DIR",
+        errno.EEXIST: "give another results=DIR", errno.EMFILE: "allow more open files (ulimit -n)",
+        errno.ENFILE: "wait until fewer files are open on this machine", errno.EIO: "check that disk",
+    }  # fmt: skip
+    remedy = remedies.get(error.errno or 0, "check that disk")
+    return RunError(
+        f"{path}: could not be written ({error.strerror or error}); {remedy}; what was done is kept, and the same "
+        "command goes on from there"
+    )
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -133,8 +184,12 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises RunError where another process is at work in it. Systems without ``flock`` keep nobody off.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
+    make_folder(folder)
+    try:
+        opened = (folder / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise _unwritten(folder / ".lock", error) from error
+    with opened as file:
         try:
             import fcntl
 
@@ -219,25 +274,83 @@ def read_part(
     path: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]]
 ) -> tuple[Columns, Counts] | None:
     """Columns and counts of a part, or None unless it is there, whole, and of this very run."""
+    found = examine(path, identity, part, words)
+    return found if isinstance(found, tuple) else None
+
+
+def examine(
+    path: Path, identity: Identity, part: Part, words: Mapping[str, Sequence[str]]
+) -> tuple[Columns, Counts] | str | None:
+    """Columns and counts of a part; None where there is no file; else why what is there is not this part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         # Through our own read: pyarrow keeps a file open for longer than some systems let it be replaced.
         data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not data:
+        return "empty"
+    try:
         file = pq.ParquetFile(pa.BufferReader(data))
         meta = json.loads((file.metadata.metadata or {})[_META])
-        mine = (identity.configuration, identity.model, part.first, part.count, FORMAT)
-        if tuple(meta[key] for key in ("configuration", "model", "first", "count", "format")) != mine:
-            return None
         mark = meta["file"].encode()
+        # What a damaged file says of itself is nothing to go by.
         if hashlib.sha256(data.replace(mark, _BLANK.encode())).hexdigest().encode() != mark:
-            return None
+            return "damaged"
+        other = _other(meta, identity)
+        if other:
+            return other
+        if (meta["first"], meta["count"]) != (part.first, part.count):
+            return f"holds replications {meta['first']:,} to {meta['first'] + meta['count'] - 1:,}"
         table = file.read(use_threads=False)  # processes share the work; threads would only get in one another's way
         columns = {name: _numpy(pa, table.column(name), _words(words, name)) for name in table.column_names}
         return columns, unpacked(meta["counts"])
     except (OSError, pa.ArrowException, LookupError, ValueError, TypeError, AttributeError):
-        return None
+        return "damaged"
+
+
+def _other(meta: Mapping[str, Any], identity: Identity) -> str:
+    """In what a part is another run's; nothing where it is of this one."""
+    if meta["format"] != FORMAT:
+        return f"of format {meta['format']!r}"
+    if meta["configuration"] != identity.configuration:
+        return "of another configuration"  # scenario, changes, dates, seed
+    return "of another model" if meta["model"] != identity.model else ""
+
+
+def set_aside(folder: Path, identity: Identity, planned: Sequence[Part], wrong: Mapping[Part, str]) -> str:
+    """Move what is in the way of a run's parts into its folder ``aside``; returns what to say of it, if anything.
+
+    That is: files in the place of a part that are ``wrong`` for a reason, and files without a place in the run.
+
+    Raises RunError where they cannot be moved.
+    """
+    names = {part_path(folder, part).name for part in planned}
+    moved = {part_path(folder, part).name: why for part, why in wrong.items()}
+    for path in sorted((folder / "parts").glob("[!.]*")):
+        if path.name not in names and path.is_file():
+            mine = part_said(path, identity)
+            moved[path.name] = "without a place in this run" if mine is None else "cut otherwise than this run"
+    for name in moved:
+        path = folder / "parts" / name
+        place, number = folder / "aside" / name, 1
+        make_folder(place.parent)
+        while place.exists():
+            number += 1
+            place = place.with_name(f"{path.stem}.{number}{path.suffix}")
+        try:
+            path.replace(place)
+            _sync(place.parent)
+            _sync(path.parent)
+        except OSError as error:
+            raise _unwritten(place, error) from error
+    shown = [f"{name} ({why})" for name, why in list(moved.items())[:_SHOWN]]
+    more = f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
+    return f"set aside in {folder / 'aside'}, and done again where needed: {', '.join(shown)}{more}" if moved else ""
 
 
 def part_said(path: Path, identity: Identity) -> Part | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Final
 
 from sim.model.expressions import nearest
-from sim.runs.execute import EXECUTORS, Executor
+from sim.runs import executors
+from sim.runs.executors import EXECUTORS, Executor, Where
 from sim.runs.plan import ENGINES, Engine
 
 #: More histories than anybody can store; a slip of the finger is more likely.
@@ -22,6 +24,11 @@ FINEST, COARSEST = 1e-6, 0.5
 #: What a forecast knows of the time before it begins.
 SURVIVED, RESTART = "survived", "restart"
 PASTS: Final = (SURVIVED, RESTART)
+#: How a forecast is made: histories as they come, or those that go far branched on the way.
+PLAIN, SPLITTING = "plain", "splitting"
+METHODS: Final = (PLAIN, SPLITTING)
+#: Repeats of splitting whose differences tell its error.
+FEWEST_REPEATS, MOST_REPEATS = 5, 10**4
 #: Settings that are files of a group of the configuration: engine=NAME, executor=NAME.
 GROUPS: Final = {"engine": ENGINES, "executor": EXECUTORS}
 MOST_HISTORIES = 10**5
@@ -42,6 +49,8 @@ class Settings:
     ``replications`` histories in parts of ``chunk``, or with a ``precision`` as many as that takes, from ``least`` to
     ``most``; beside them ``inputs`` x ``histories`` for the range over the inputs. ``again`` recomputes a complete run.
     ``replication`` is the history that is traced. ``past``: inputs that survived the crisis so far, or a plain restart.
+    ``method`` splitting: ``repeats`` times ``effort`` histories for each of the ``levels`` of ``level`` (None: of the
+    scenario's ladder), see :mod:`sim.studies.splitting`.
     """
 
     replications: int = 20_000
@@ -55,6 +64,11 @@ class Settings:
     again: bool = False
     replication: int = 0
     past: str = SURVIVED
+    method: str = PLAIN
+    level: str | None = None
+    levels: Any = None
+    effort: int = 5_000
+    repeats: int = 20
     engine: Engine = "lockstep"
     executor: Executor = "auto"
 
@@ -68,8 +82,11 @@ class Settings:
         _within(self.least, "run.least", 1, self.most)
         _within(self.replication, "run.replication", 0, 2**62)
         _one_of(self.past, "run.past", PASTS)
+        _one_of(self.method, "run.method", METHODS)
+        _within(self.effort, "run.effort", 10, 10**6)
+        _within(self.repeats, "run.repeats", FEWEST_REPEATS, MOST_REPEATS)
         _one_of(self.engine, "engine", ENGINES)
-        _one_of(self.executor, "executor", EXECUTORS)
+        _one_of(executors.name_of(self.executor), "executor", EXECUTORS)
         if not isinstance(self.again, bool):
             raise SettingError(f"run.again: {self.again!r} is neither true nor false")
         asked = self.precision
@@ -86,7 +103,7 @@ class Settings:
 
 
 def settings_of(configuration: Mapping[str, Any]) -> Settings:
-    """Settings from a composed configuration: its part ``run``, and the names in ``engine`` and ``executor``.
+    """Settings from a composed configuration: its part ``run``, the name in ``engine``, and the part ``executor``.
 
     Raises SettingError as `read_settings` does.
     """
@@ -96,8 +113,34 @@ def settings_of(configuration: Mapping[str, Any]) -> Settings:
     for key in GROUPS:
         if key in run:
             raise SettingError(f"run.{key}: there is no such setting; {key}={run[key]} chooses it")
-    chosen = {key: _chosen(configuration[key], key) for key in GROUPS if key in configuration}
+    chosen = {}
+    if "engine" in configuration:
+        chosen["engine"] = _chosen(configuration["engine"], "engine")
+    if "executor" in configuration:
+        chosen["executor"] = _executor(configuration["executor"], configuration.get("results"))
     return read_settings({**run, **chosen})
+
+
+def _executor(part: Any, results: Any) -> Any:
+    """An executor by its name, or with its settings where some are given; files of jobs go to the results folder."""
+    if not isinstance(part, Mapping):
+        part = {"name": part}
+    name = part.get("name")
+    _one_of(name, "executor", EXECUTORS)
+    own = executors.SETTINGS.get(name, ())
+    for key in part:
+        if key not in ("name", *own):
+            # An address beside another executor is a slip that would cost hours on one machine.
+            whose = next((other for other, keys in executors.SETTINGS.items() if key in keys), None)
+            hint = f"; it is one of executor={whose}" if whose is not None else nearest(str(key), own)
+            raise SettingError(f"executor.{key}: executor={name} has no such setting{hint}")
+    given = {key: value for key, value in part.items() if key != "name" and value is not None}
+    if name == "slurm" and "folder" not in given and isinstance(results, str):
+        given["folder"] = str(Path(results, ".jobs").absolute())
+    try:
+        return Where(name, **given) if given else name
+    except ValueError as error:
+        raise SettingError(str(error)) from None
 
 
 def _chosen(part: Any, group: str) -> Any:

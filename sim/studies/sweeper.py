@@ -25,6 +25,8 @@ from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.reading import read_file
 
 NAME: Final = "escalation"
+#: Hydra's own launcher, with which the jobs of a sweep are done here.
+BASIC: Final = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 #: Each job is composed before the first is done, a few per second.
 MOST_JOBS: Final = 1_000
 
@@ -43,6 +45,12 @@ class Composing(Sweeper):
         """Compose every job that the overrides mean, in order; those of the command line replace the experiment's."""
         if self.hydra_context is None or self.config is None:
             raise HydraException("sweep() was called before setup()")
+        if self.config.hydra.launcher.get("_target_") != BASIC:
+            # Its processes would read the scenario as Hydra does, not as we do.
+            raise HydraException(
+                "hydra/launcher: the jobs of a sweep are done one after another by this program; executor=slurm or "
+                "executor=dask spreads each of them over a cluster"
+            )
         loader = self.hydra_context.config_loader
         texts = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         choices: dict[str, list[str]] = {}

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from sim.runs import execute, store
+from sim.runs.columns import words_of
 from sim.runs.execute import Done, run_nested, run_parts, spread, workers
+from sim.runs.executors import Where, lost_words
 from sim.runs.plan import Part, Task, parts, parts_around, simulate_part
 from sim.runs.store import Identity, RunError
 from sim.studies.forecast import task_of
@@ -126,13 +128,82 @@ def damage(path: Path, how: str) -> None:
         path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
 
 
-@pytest.mark.parametrize("how", ["gone", "cut", "empty", "one bit"])
-def test_a_damaged_part_is_done_again(task: Task, whole: Done, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize(("how", "why"), [("gone", ""), ("cut", "damaged"), ("empty", "empty"), ("one bit", "damaged")])
+def test_a_damaged_part_is_set_aside_and_done_again(
+    task: Task, whole: Done, tmp_path: Path, how: str, why: str
+) -> None:
     run(task, tmp_path)
-    damage(tmp_path / "parts" / "part-00002.parquet", how)
-    done = run(task, tmp_path)
+    path = tmp_path / "parts" / "part-00002.parquet"
+    damage(path, how)
+    found = path.read_bytes() if path.exists() else None
+    said: list[str] = []
+    done = run(task, tmp_path, say=said.append)
     assert done.kept == 1_500
     assert done.content == whole.content
+    if found is None:
+        assert not said
+    else:
+        assert said == [f"set aside in {tmp_path / 'aside'}, and done again where needed: {path.name} ({why})"]
+        assert (tmp_path / "aside" / path.name).read_bytes() == found
+
+
+def test_any_flipped_bit_and_any_cut_is_found(task: Task, tmp_path: Path) -> None:
+    """A part is whole or not: 300 bits anywhere in it, and every length at a step of 1 KiB."""
+    part = Part(0, 0, 200)
+    run(task, tmp_path, 200, 200)
+    path, words = store.part_path(tmp_path, part), words_of(task.model)
+    data = path.read_bytes()
+    assert isinstance(store.examine(path, SELF, part, words), tuple)
+    for place in np.random.default_rng(6).integers(8 * len(data), size=300).tolist():
+        flipped = bytearray(data)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        assert store.examine(path, SELF, part, words) == "damaged"
+    for length in range(1024, len(data), 1024):
+        path.write_bytes(data[:length])
+        assert store.examine(path, SELF, part, words) == "damaged"
+
+
+def test_foreign_and_misplaced_files_are_set_aside(task: Task, whole: Done, tmp_path: Path) -> None:
+    run(task, tmp_path)
+    parts_folder = tmp_path / "parts"
+    run_parts(task, tmp_path / "seed", Identity("other", "model"), 500, size=500, executor="serial")
+    run_parts(task, tmp_path / "model", Identity("configuration", "other"), 1_000, size=500, executor="serial")
+    (tmp_path / "seed" / "parts" / "part-00000.parquet").replace(parts_folder / "part-00000.parquet")
+    (tmp_path / "model" / "parts" / "part-00001.parquet").replace(parts_folder / "part-00001.parquet")
+    swapped = [parts_folder / f"part-0000{i}.parquet" for i in (2, 3)]
+    swapped[0].rename(tmp_path / "keep")
+    swapped[1].rename(swapped[0])
+    (tmp_path / "keep").rename(swapped[1])
+    (parts_folder / "notes.txt").write_text("mine", encoding="utf-8")
+    (parts_folder / "part-copy.parquet").write_bytes(b"PAR1")
+    said: list[str] = []
+    done = run(task, tmp_path, say=said.append)
+    assert done.content == whole.content
+    [line] = said
+    assert "part-00000.parquet (of another configuration)" in line
+    assert "part-00001.parquet (of another model)" in line
+    names = {path.name for path in (tmp_path / "aside").iterdir()}
+    assert {"notes.txt", "part-copy.parquet", "part-00000.parquet", "part-00001.parquet"} <= names
+    assert {path.name for path in parts_folder.iterdir()} == {record["file"] for record in done.records}
+    assert run(task, tmp_path, say=said.append).kept == 2_000
+    assert len(said) == 1
+
+
+def test_what_is_set_aside_twice_is_kept_twice(task: Task, tmp_path: Path) -> None:
+    for text in (b"one", b"two"):
+        run(task, tmp_path, 500)
+        store.part_path(tmp_path, Part(0, 0, 500)).write_bytes(text)
+    run(task, tmp_path, 500)
+    found = {path.name: path.read_bytes() for path in (tmp_path / "aside").iterdir()}
+    assert found == {"part-00000.parquet": b"one", "part-00000.2.parquet": b"two"}
+
+
+def test_a_part_of_a_longer_run_is_not_called_damaged(task: Task, whole: Done, tmp_path: Path) -> None:
+    run(task, tmp_path, 2_500, 500)
+    said: list[str] = []
+    assert run(task, tmp_path, 2_000, say=said.append).content == whole.content
+    assert "part-00004.parquet (cut otherwise than this run)" in said[0]
 
 
 @pytest.mark.parametrize("other", [Identity("other", "model"), Identity("configuration", "other")])
@@ -212,7 +283,8 @@ def test_processes_are_used_where_they_pay() -> None:
     assert workers("serial", 10**9) == 1
     assert workers("auto", execute.PAYS) == 1
     assert workers("auto", execute.PAYS + 1) == workers("processes", 1) >= 1
-    with pytest.raises(ValueError, match="executor 'threads'; choose from auto, serial, processes"):
+    assert workers(Where("processes", workers=3), 1) == 3
+    with pytest.raises(ValueError, match="executor 'threads'; choose from auto, serial, processes, dask, slurm"):
         workers("threads", 1)  # type: ignore[arg-type]
 
 
@@ -235,7 +307,20 @@ def test_work_lost_with_a_killed_process_is_done_again(tmp_path: Path) -> None:
     assert found == {i: i * i for i in range(8)}
 
 
-def test_processes_that_keep_dying_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "ROUNDS", 1)
-    with pytest.raises(RunError, match=r"killed in 1 rounds.*executor=serial"):
-        dict(spread(Killer(tmp_path, range(2), always=True), range(2), 2))
+def test_a_piece_that_always_kills_is_named_once_the_others_are_done(tmp_path: Path) -> None:
+    done: dict[int, int] = {}
+    with pytest.raises(RunError, match=r"^1 of 6 pieces of work killed their process 3 times, each done alone: a int;"):
+        done.update(spread(Killer(tmp_path, [2], always=True), range(6), 2))
+    assert done == {i: i * i for i in range(6) if i != 2}
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        (Part(3, 1_500, 500), "replications 1,500 to 1,999"),
+        (("a task", Part(0, 0, 20)), "replications 0 to 19"),
+        ((40, 10), "sets of inputs 40 to 49"),
+    ],
+)
+def test_a_piece_is_named_by_what_it_holds(item: Any, said: str) -> None:
+    assert f"alone: {said};" in lost_words([item], 9, 3)

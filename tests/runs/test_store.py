@@ -1,12 +1,21 @@
 """Files are whole or not there; a configuration's hash covers what decides the numbers."""
 
 import datetime
+import errno
+import itertools
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sim.runs import store
+from sim.runs.store import RunError
+from sim.studies.forecast import forecast
+from sim.studies.settings import Settings
+from tests.runs import small
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +65,57 @@ def test_two_configurations_never_share_a_folder(tmp_path: Path) -> None:
     store.write_json(folder / "manifest.json", {"configuration": first})
     assert store.run_folder(tmp_path, "small", "forecast", first) == folder
     assert store.run_folder(tmp_path, "small", "forecast", second).name == "forecast-aaaaaaaabbbb"
+
+
+def test_the_name_is_forced_to_disk_after_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut may else leave a file that is whole, and that no folder names."""
+    seen: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def heard(number: int) -> None:
+        seen.append("folder" if os.path.isdir(f"/proc/self/fd/{number}") else "file")
+        fsync(number)
+
+    def renamed(self: Path, target: Path) -> Path:
+        seen.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr("os.fsync", heard)
+    monkeypatch.setattr(Path, "replace", renamed)
+    store.write_whole(tmp_path / "file", b"data")
+    if os.path.isdir("/proc/self/fd"):
+        assert seen == ["file", "rename", "folder"]
+
+
+@pytest.mark.parametrize(("where", "code"), [("fsync", errno.ENOSPC), ("replace", errno.EIO)])
+def test_a_disk_that_fails_at_any_write_stops_the_run_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, where: str
+) -> None:
+    """The error names the file, nothing is half written, and the same run goes on once the disk is well."""
+    settings = Settings(replications=300, inputs=20, histories=5, chunk=100, executor="serial")
+    undisturbed = forecast(small.scenario(), settings, tmp_path / "whole").summary
+    holder: Any = os if where == "fsync" else Path
+    original = getattr(holder, where)
+    for k in (1, 5, 8):
+        folder, calls = tmp_path / str(k), itertools.count(1)
+
+        def failing(*arguments: Any, k: int = k, calls: Iterator[int] = calls) -> Any:
+            if next(calls) == k:
+                raise OSError(code, os.strerror(code))
+            return original(*arguments)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(holder, where, failing)
+            with pytest.raises(RunError, match=os.strerror(code)) as found:
+                forecast(small.scenario(), settings, folder)
+        assert str(folder) in str(found.value)
+        assert not list(folder.rglob("*.tmp"))
+        for file in folder.rglob("*.json"):
+            assert store.read_json(file) is not None
+        assert forecast(small.scenario(), settings, folder).summary == undisturbed
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file/run: could not be written \(.*\); give another results=DIR"):
+        store.write_whole(tmp_path / "file" / "run" / "x.json", b"")
