@@ -21,18 +21,7 @@ from numpy.typing import NDArray
 from sim.engines import faults, units
 from sim.engines.columns import Columns, spread
 from sim.engines.effects import new_values
-from sim.engines.interface import (
-    AT_HORIZON,
-    RAN_AWAY,
-    TERMINAL,
-    Floats,
-    Integers,
-    Log,
-    Plan,
-    Rows,
-    day_of,
-    empty_rows,
-)
+from sim.engines.interface import AT_HORIZON, RAN_AWAY, TERMINAL, Floats, Integers, Log, Plan, Rows, day_of, empty_rows
 from sim.engines.layout import Tables
 from sim.engines.lockstep_ahead import Ahead
 from sim.engines.lockstep_between import Between, needed
@@ -50,6 +39,8 @@ SLOTS_FOR_CHOICES: Final = 12_288
 REFILL: Final = 1 / 16
 #: Arrays of the run whose last axis is not the slots.
 _NOT_BY_SLOT: Final = ("observe", "lane", "happened")
+#: Arrays by slot that only some rows or groups have: dictionaries of them.
+_BY_ROW: Final = ("scale", "unit_tables", "whole", "held")
 
 Lanes = NDArray[np.intp]
 
@@ -232,7 +223,7 @@ class _Lockstep:
         for name, value in list(vars(self).items()):
             if isinstance(value, np.ndarray) and name not in _NOT_BY_SLOT:
                 setattr(self, name, np.ascontiguousarray(value[..., keep]))
-            elif name in ("scale", "unit_tables", "whole", "held"):
+            elif name in _BY_ROW:
                 setattr(self, name, {k: np.ascontiguousarray(v[..., keep]) for k, v in value.items()})
         if self.between:
             self.between.keep(keep)
@@ -453,23 +444,28 @@ class _Lockstep:
                 lanes = concerned.take(branch).nonzero()[0]
                 self.follow(which, lanes, time.take(lanes))
         if tables.n_clocks:
-            anchor = np.where(touched[: len(self.anchor)], time, self.anchor)
-            passed = anchor - self.anchor
-            self.anchor = anchor
-            work = self.work[: tables.n_clocks]
-            done = self.next_speed
-            for actor, run in tables.runs:
-                np.multiply(self.speed[run], passed[actor], out=done[run])
-            if self.between:
-                self.between.work_done(touched, time, done)
-            work -= done
-            # fmax: an infinite speed over no time is no work.
-            np.fmax(work, LEAST_WORK, out=work)
+            self.work_off(touched, time)
         self.freshen(fired, branch)
         if self.between:
             self.between.begin_anew(fired, branch, time)
         if over.size:
             self.finish(over, TERMINAL, time[over])
+
+    def work_off(self, touched: NDArray[np.bool_], time: Floats) -> None:
+        """Take the work done since then off the clocks of the actors touched, whose anchor becomes ``time``."""
+        tables = self.tables
+        anchor = np.where(touched[: len(self.anchor)], time, self.anchor)
+        passed = anchor - self.anchor
+        self.anchor = anchor
+        work = self.work[: tables.n_clocks]
+        done = self.next_speed
+        for actor, run in tables.runs:
+            np.multiply(self.speed[run], passed[actor], out=done[run])
+        if self.between:
+            self.between.work_done(touched, time, done)
+        work -= done
+        # fmax: an infinite speed over no time is no work.
+        np.fmax(work, LEAST_WORK, out=work)
 
     def general_effects(self, branch: Integers) -> list[tuple[int, Lanes, Integers]]:
         """Changes by effects that are no plain moves, all computed from the state before the action."""
