@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engines.interface import Rows
 from sim.runs import store
 from sim.runs.columns import flags as flags_of
 from sim.runs.columns import outcome
@@ -130,11 +131,7 @@ def nested_record(
     if not uncertain(task.model):
         progress(inputs * histories)
         return None
-    # Everything that decides the histories; a run folder has one seed, but may have had other days.
-    mark = {"model": task.model.digest, "seed": task.seed, "until": task.until, "days": list(task.days)}
-    mark |= {"inputs": inputs, "histories": histories, "flags": [name for name, _ in task.model.flags]}
-    if task.past is not None:
-        mark["past"] = task.past.digest
+    mark = nested_mark(task, inputs, histories)
     kept = _kept(folder / NESTED, mark, task) if folder is not None else None
     if kept is not None:
         progress(inputs * histories)
@@ -152,6 +149,26 @@ def nested_record(
     return record
 
 
+def nested_mark(task: Task, inputs: int, histories: int) -> dict[str, Any]:
+    """Everything that decides the record of a nested run; a run folder has one seed, but may have had other days."""
+    mark = {"model": task.model.digest, "seed": task.seed, "until": task.until, "days": list(task.days)}
+    mark |= {"inputs": inputs, "histories": histories, "flags": [name for name, _ in task.model.flags]}
+    if task.past is not None:
+        mark["past"] = task.past.digest
+    return mark
+
+
+def keep_nested(task: Task, inputs: int, histories: int, folder: Path, columns: Sequence[NDArray[Any]]) -> None:
+    """Keep the :func:`columns_read` of a nested run in a folder, where :func:`nested_record` finds them."""
+    _keep(folder / NESTED, nested_mark(task, inputs, histories), _record(task, columns))
+
+
+def columns_read(task: Task, rows: Rows) -> list[NDArray[Any]]:
+    """First times of the milestones, numbers of the outcomes at the days of a task, flags at its end: arrays (n,)."""
+    read = [outcome(task.model, rows.observed[i], rows.milestones, day) for i, day in enumerate(task.days)]
+    return [*rows.milestones, *read, *flags_of(task.model, rows.state, rows.milestones, task.until)]
+
+
 @dataclass(frozen=True, eq=False)
 class _Maker:
     """Plays the histories of some sets of inputs; a class, so that it can be sent to another process."""
@@ -165,9 +182,7 @@ class _Maker:
         group = np.repeat(np.arange(inputs), self.histories)
         numbers = np.arange(first * self.histories, (first + inputs) * self.histories, dtype=np.int64)
         rows = simulate(plain, first + group, numbers)
-        read = [outcome(plain.model, rows.observed[i], rows.milestones, day) for i, day in enumerate(plain.days)]
-        held = flags_of(plain.model, rows.state, rows.milestones, plain.until)
-        return [*rows.milestones, *read, *held]
+        return columns_read(plain, rows)
 
 
 def _record(task: Task, columns: Sequence[NDArray[Any]]) -> Record:
@@ -186,7 +201,8 @@ def _keep(path: Path, mark: Mapping[str, Any], record: Record) -> None:
     arrays |= {f"outcome.{day}": numbers for day, numbers in record.outcomes.items()}
     arrays |= {f"flag.{name}": held for name, held in record.flags.items()}
     table = pa.table({name: pa.array(values) for name, values in arrays.items()})
-    store.write_whole(path, store.parquet_bytes(table.replace_schema_metadata({_META: json.dumps(mark)})))
+    marked = table.replace_schema_metadata({_META: json.dumps(mark)})
+    store.write_whole(path, store.parquet_bytes(marked, write_page_checksum=True))
 
 
 def _kept(path: Path, mark: Mapping[str, Any], task: Task) -> Record | None:
@@ -195,7 +211,7 @@ def _kept(path: Path, mark: Mapping[str, Any], task: Task) -> Record | None:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+        table = pq.read_table(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
         if json.loads((table.schema.metadata or {})[_META]) != mark:
             return None
         names = [f"milestone.{name}" for name in task.model.milestones] + [f"outcome.{day}" for day in task.days]

@@ -5,6 +5,7 @@ Counts of parts add up exactly, so the order in which parts are done cannot matt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,22 +122,35 @@ def simulate_nested(task: Task, first: int, inputs: int, histories: int) -> Nest
     Input number i meets the histories i x histories … (i + 1) x histories - 1: no history serves twice, so chance
     does not tie the inputs to one another.
     """
-    model = task.model
-    at_days = np.zeros((inputs, len(task.days), len(model.outcomes)), dtype=np.int64)
-    raised = np.zeros((inputs, len(model.flags)), dtype=np.int64)
-    reached = np.zeros((inputs, len(model.milestones), task.until + 1), dtype=np.int32)
     plain = replace(task, watched=())
     group = np.repeat(np.arange(inputs), histories)
     numbers = np.arange(first * histories, (first + inputs) * histories, dtype=np.int64)
     rows = simulate(plain, first + group, numbers)
-    for which, day in enumerate(task.days):
-        number = outcome(model, rows.observed[which], rows.milestones, day)
+    read = [outcome(task.model, rows.observed[which], rows.milestones, day) for which, day in enumerate(task.days)]
+    held = flags(task.model, rows.state, rows.milestones, task.until)
+    return count_nested(task, inputs, histories, [*rows.milestones, *read, *held])
+
+
+def count_nested(task: Task, inputs: int, histories: int, columns: Sequence[NDArray[Any]]) -> Nested:
+    """Counts by input of inputs x histories histories, input by input.
+
+    ``columns`` (inputs x histories,) are the first time of each milestone, the number of the outcome at each day of
+    the task, and whether each flag holds at the end.
+    """
+    model = task.model
+    at_days = np.zeros((inputs, len(task.days), len(model.outcomes)), dtype=np.int64)
+    raised = np.zeros((inputs, len(model.flags)), dtype=np.int64)
+    reached = np.zeros((inputs, len(model.milestones), task.until + 1), dtype=np.int32)
+    group = np.repeat(np.arange(inputs), histories)
+    rest = iter(columns)
+    for which in range(len(model.milestones)):
+        reached[:, which] = grouped_day_counts(next(rest), group, inputs, task.until)
+    for which in range(len(task.days)):
+        number = next(rest)
         for k in range(len(model.outcomes)):
             at_days[:, which, k] = np.bincount(group[number == k], minlength=inputs)
-    for which, held in enumerate(flags(model, rows.state, rows.milestones, task.until)):
-        raised[:, which] = np.bincount(group[held], minlength=inputs)
-    for which in range(len(model.milestones)):
-        reached[:, which] = grouped_day_counts(rows.milestones[which], group, inputs, task.until)
+    for which in range(len(model.flags)):
+        raised[:, which] = np.bincount(group[next(rest)], minlength=inputs)
     return Nested(histories, at_days, raised, reached)
 
 

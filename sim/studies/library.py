@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +30,14 @@ def run(
     *,
     settings: Mapping[str, Any],
     results: str | Path,
+    precise: Sequence[str] = (),
 ) -> forecast.Result:
     """Forecast of a scenario, see :func:`sim.run`; ``settings`` are those of the ``run`` part of a configuration."""
     built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
-    return forecast.forecast(built, read_settings(settings), Path(results), command="sim.run")
+    read = read_settings(settings)
+    if precise and read.precision is None:
+        raise SettingError("precise: names the chances that a precision is about; give precision, too, such as 0.005")
+    return forecast.forecast(built, read, Path(results), command="sim.run", precise=precise)
 
 
 def compare(

@@ -84,10 +84,12 @@ def watched(histories: int) -> Iterator[Progress]:
         yield silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (BarColumn(), MofNCompleteColumn(), "simulated histories", TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    counted = TextColumn("{task.completed:,.0f} of {task.total:,.0f} simulated histories, time left")
+    columns = (BarColumn(), counted, TimeRemainingColumn())
+    # Parts may take minutes each: the time left is told by what the last ten of them took.
+    with Bar(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=600.0) as bar:
         task = bar.add_task("", total=histories)
         yield lambda done: bar.advance(task, done)

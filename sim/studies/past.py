@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.interface import Integers, Rows
+from sim.engines.interface import Integers
 from sim.engines.units import draw_inputs, draw_starts, keys_for
 from sim.model.compiled import compile_model
 from sim.model.laws import Law
@@ -34,6 +34,7 @@ from sim.scenario.source import Layer, Source
 from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, percent, words
+from sim.studies import shared
 from sim.studies.settings import SURVIVED, SettingError, Settings
 from sim.studies.update_mix import earlier, only_bearing, read_by, without_actions
 
@@ -164,12 +165,15 @@ def compared(scenario: Scenario, task: Task, folder: Path, progress: Progress = 
     """
     if task.past is None:
         return None
-    used = _input_numbers(folder)
+    used, moved = used_and_moved(folder)
     numbers = np.arange(used.size, dtype=np.int64)
-    moved = (used != numbers).nonzero()[0]
-    plain = replace(task, watched=())
-    after = _happened(plain, play(plain, used[moved], moved))
-    before = _happened(plain, play(plain, moved, moved))
+    after = _happened(task, _as_it_was(task, folder, moved))
+    mark = restart_mark(task, used.size)
+    alone = shared.kept(folder / shared.RESTART, mark)
+    if alone is None:
+        alone = restarted(task, moved)
+        shared.keep(folder / shared.RESTART, mark, alone)
+    before = _happened(task, alone)
     progress(int(used.size))
     kept = used.size - int(moved.size)
     low, high = wilson(kept, used.size)
@@ -194,27 +198,50 @@ def compared(scenario: Scenario, task: Task, folder: Path, progress: Progress = 
     }
 
 
-def _input_numbers(folder: Path) -> Integers:
-    """Input numbers of the first replications of a run on disk."""
-    import pyarrow.parquet as pq
-
-    found: list[NDArray[np.int64]] = []
-    for path in sorted((folder / "parts").glob("part-*.parquet")):
-        found.append(pq.read_table(path, columns=["input"]).column("input").to_numpy())
-        if sum(column.size for column in found) >= COMPARED:
-            break
-    return np.concatenate(found)[:COMPARED].astype(np.int64)
+def used_and_moved(folder: Path) -> tuple[Integers, Integers]:
+    """Input numbers of the first replications of a run on disk, and which replications were given another's."""
+    used = shared.first_rows(folder, ["input"], COMPARED)["input"].astype(np.int64)
+    return used, np.flatnonzero(used != np.arange(used.size))
 
 
-def _happened(task: Task, rows: Rows) -> dict[tuple[str, str, int], NDArray[np.bool_]]:
+def restart_mark(task: Task, pasts: int) -> Data:
+    """What decides the histories of a plain restart."""
+    assert task.past is not None
+    made = {"model": task.model.digest, "seed": task.seed, "past": task.past.digest, "pasts": pasts}
+    return {**made, "until": task.until, "days": list(task.days)}
+
+
+def restarted(task: Task, moved: Integers) -> shared.Arrays:
+    """How some replications (n,) go without memory: first times of milestones, outcomes by day, as numbers."""
+    plain = replace(task, watched=())
+    rows, model = play(plain, moved, moved), task.model
+    found: shared.Arrays = {f"milestone.{name}": rows.milestones[i] for i, name in enumerate(model.milestones)}
+    for which, day in enumerate(task.days):
+        found[f"outcome.{day}"] = outcome(model, rows.observed[which], rows.milestones, day)
+    return found
+
+
+def _as_it_was(task: Task, folder: Path, moved: Integers) -> shared.Arrays:
+    """The same of the forecast itself, from its parts."""
+    model = task.model
+    stored = {f"outcome.{day}": "outcome.end" if day == task.until else f"outcome.{day}" for day in task.days}
+    columns = [*(f"milestone.{name}" for name in model.milestones), *stored.values()]
+    rows = shared.first_rows(folder, columns, COMPARED)
+    number = {name: i for i, (name, _) in enumerate(model.outcomes)}
+    found: shared.Arrays = {f"milestone.{name}": rows[f"milestone.{name}"][moved] for name in model.milestones}
+    for name, column in stored.items():
+        found[name] = np.array([number[word] for word in rows[column][moved].tolist()], dtype=np.int8)
+    return found
+
+
+def _happened(task: Task, rows: shared.Arrays) -> dict[tuple[str, str, int], NDArray[np.bool_]]:
     """Whether each outcome holds at, and each milestone was reached by, each day of a task: arrays (n,)."""
     found: dict[tuple[str, str, int], NDArray[np.bool_]] = {}
-    for which, day in enumerate(task.days):
-        held = outcome(task.model, rows.observed[which], rows.milestones, day)
+    for day in task.days:
         for number, (name, _) in enumerate(task.model.outcomes):
-            found["outcomes", name, day] = held == number
-        for number, name in enumerate(task.model.milestones):
-            found["milestones", name, day] = rows.milestones[number] <= day
+            found["outcomes", name, day] = rows[f"outcome.{day}"] == number
+        for name in task.model.milestones:
+            found["milestones", name, day] = rows[f"milestone.{name}"] <= day
     return found
 
 

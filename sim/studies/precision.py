@@ -4,19 +4,22 @@ A forecast looks at run.least histories, twice, four times … as many, however 
 soon as the widest interval of all chances shown (outcomes and milestones at every horizon, flags at the end) is no
 wider than asked, or at run.most. The intervals hold however often one looks (:mod:`sim.statistics.sequence`), so that
 stopping by them does not spoil them. Where it stops, the run is the same as one of so many histories asked for at once.
+``study.precise`` names the chances that are looked at, where not all matter: ``first_strike by 90``, or
+``first_strike`` for all days at which it is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from sim.model.expressions import nearest
 from sim.runs.plan import Task
 from sim.runs.tally import Tally
 from sim.statistics.shown import date_words, words
-from sim.studies.settings import Settings
+from sim.studies.settings import SettingError, Settings
 
 Data = dict[str, Any]
 #: (outcomes, milestones or flags; name; day) -> in how many histories.
@@ -62,15 +65,37 @@ def counted_of(summary: Mapping[str, Any]) -> Counts:
     return {event: round(five["probability"] * n) for event, five in shares.items()}
 
 
-def judged(counts: Counts, n: int, settings: Settings) -> Data:
-    """What n histories leave open: the widest interval of all, and whether that is close enough.
+def chosen(counts: Counts, precise: Sequence[str]) -> Counts:
+    """The chances that are named, as ``NAME by DAY`` or ``NAME``; all where none is.
+
+    Raises SettingError for a name that is no outcome, milestone or flag, and a day at which it is not shown.
+    """
+    if not precise:
+        return counts
+    found: Counts = {}
+    for text in precise:
+        name, by, day = (part.strip() for part in text.partition(" by "))
+        named = {event: count for event, count in counts.items() if event[1] == name}
+        if not named:
+            known = sorted({name for _, name, _ in counts})
+            raise SettingError(f"study.precise: {text!r}: no outcome, milestone or flag {name!r}{nearest(name, known)}")
+        days = list(dict.fromkeys(event[2] for event in named))
+        if by and day not in days:
+            raise SettingError(f"study.precise: {text!r}: {name} is shown by day {', '.join(days)}; give one of these")
+        found |= {event: count for event, count in named.items() if not by or event[2] == day}
+    return found
+
+
+def judged(counts: Counts, n: int, settings: Settings, precise: Sequence[str] = ()) -> Data:
+    """What n histories leave open: the widest interval of all that are looked at, and whether that is close enough.
 
     ``wanted`` and ``half_width`` are half-widths of 95 % intervals that hold however often one looks, ``low`` and
     ``high`` the ends of the widest one, ``of`` its kind, ``name`` and ``day``; ``never`` bounds the chance of what has
-    not happened in any history.
+    not happened in any history; ``precise`` are the chances that were named, if any were.
     """
     from sim.statistics.sequence import anytime
 
+    counts = chosen(counts, precise)
     low, high = anytime(np.array(list(counts.values())), n)
     at = int(np.argmax(high - low))
     kind, name, day = list(counts)[at]
@@ -81,6 +106,7 @@ def judged(counts: Counts, n: int, settings: Settings) -> Data:
         "of": kind, "name": name, "day": day,
         "low": float(low[at]), "high": float(high[at]), "half_width": half,
         "never": float(anytime(0, n)[1]),
+        **({"precise": list(precise)} if precise else {}),
     }  # fmt: skip
 
 
@@ -91,8 +117,13 @@ def line(summary: Mapping[str, Any]) -> list[str]:
         return []
     n = f"{summary['replications']:,}"
     end = f"reached with {n}" if found["reached"] else f"not reached with {n}"
+    of = (
+        f"Of those that it was asked for ({', '.join(found['precise'])})"
+        if "precise" in found
+        else "Of all chances shown"
+    )
     return [
-        f"Precision asked for: ±{_points(found['wanted'])}; {end} simulated histories. Of all chances shown "
+        f"Precision asked for: ±{_points(found['wanted'])}; {end} simulated histories. {of} "
         f"{_widest(summary)} is known least closely: {100 * found['low']:.3g}–{100 * found['high']:.3g} % by sampling "
         "(95 %, however often one looks)."
     ]

@@ -10,8 +10,16 @@ from typing import Final
 from sim.runs.plan import Task
 from sim.studies.settings import SettingError, Settings
 
-#: Bytes on disk that a stored number takes at least, after compression (4.5 in the first scenario).
-PACKED: Final = 2.0
+#: Bytes on disk of a stored history: an input drawn is not compressed; what hardly ever happens takes little room.
+#: Within a tenth of what the scenarios that ship take.
+INPUT: Final = 8.0
+MILESTONE: Final = 2.5
+VARIABLE: Final = 0.3
+REST: Final = 8.0
+#: A run is refused where so much of the estimate does not fit, ...
+SURELY: Final = 0.85
+#: ... and told what it will take where that is more than this.
+MUCH: Final = 2e8
 #: Bytes in memory for a number of a history while its part is simulated, working copies among them.
 LOOSE: Final = 16.0
 
@@ -23,31 +31,52 @@ def numbers(task: Task) -> int:
     return 8 + columns + len(task.days)
 
 
-def check(task: Task, settings: Settings, results: Path) -> None:
-    """Refuse a run that cannot fit. Raises SettingError with the estimate and a remedy."""
+def on_disk(task: Task) -> float:
+    """About how many bytes one simulated history takes on disk."""
+    model = task.model
+    return INPUT * len(model.inputs) + MILESTONE * len(model.milestones) + VARIABLE * len(model.variables) + REST
+
+
+def check(task: Task, settings: Settings, results: Path, held: float = 0.0) -> str:
+    """What a large run takes on disk, in words; nothing for a small one. ``held``: bytes that are there already.
+
+    Raises SettingError for a run that cannot fit, with the estimate and a remedy.
+    """
     there = next(folder for folder in (results.absolute(), *results.absolute().parents) if folder.exists())
     try:
         disk = shutil.disk_usage(there)
     except OSError:
-        return
+        return ""
     if not disk.total or not os.access(there, os.W_OK):
         raise SettingError(f"results: {str(results)!r}: nothing can be written to {there}; give another path")
     free = float(disk.free)
     key = "run.replications" if settings.precision is None else "run.most"
-    needed = settings.up_to * numbers(task) * PACKED
-    if needed > free:
-        fits = int(free / (numbers(task) * PACKED))
+    each = on_disk(task)
+    needed = max(settings.up_to * each - held, 0.0)
+    if needed * SURELY > free:
+        fits = int((free + held) / each)
         raise SettingError(
-            f"{key}: {settings.up_to:,} simulated histories take {_size(needed)} on disk, and "
-            f"{there} has {_size(free)} free; at most {fits:,} fit"
+            f"{key}: {settings.up_to:,} simulated histories take about {size_words(needed)} on disk, and "
+            f"{there} has {size_words(free)} free; about {fits:,} fit, and results=DIR takes another disk"
         )
+    _in_memory(task, settings)
+    if needed < MUCH:
+        return ""
+    most = "up to " if settings.precision is not None else ""
+    return (
+        f"{settings.up_to:,} simulated histories will take {most}about {size_words(needed)} under {results}; "
+        f"{size_words(free)} are free"
+    )
+
+
+def _in_memory(task: Task, settings: Settings) -> None:
     memory = _memory()
     part = min(settings.chunk, settings.up_to)
     held = part * (numbers(task) + len(task.model.variables) * len(task.days)) * LOOSE
     if memory and held > memory:
         raise SettingError(
-            f"run.chunk: a part of {part:,} simulated histories takes {_size(held)} of memory, and this machine has "
-            f"{_size(memory)}; make it smaller, such as run.chunk=20000"
+            f"run.chunk: a part of {part:,} simulated histories takes {size_words(held)} of memory, and this machine "
+            f"has {size_words(memory)}; make it smaller, such as run.chunk=20000"
         )
 
 
@@ -59,9 +88,10 @@ def _memory() -> float:
         return 0.0
 
 
-def _size(number: float) -> str:
+def size_words(number: float) -> str:
+    """Bytes in the largest unit of which there is one."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if number < 1000 or unit == "TB":
-            return f"{number:,.0f} {unit}"
+            return f"{number:,.{1 if number < 9.95 and unit != 'B' else 0}f} {unit}"
         number /= 1000
     raise AssertionError

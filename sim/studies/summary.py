@@ -15,7 +15,7 @@ from sim.runs.store import FORMAT
 from sim.runs.tally import Nested, Tally
 from sim.statistics.clusters import range_over_inputs
 from sim.statistics.incidence import cumulative
-from sim.statistics.intervals import quantile_by_day, wilson
+from sim.statistics.intervals import quantile_by_day, wilson, zero_event_bound
 from sim.studies.baseline import jeffreys_by_day, pages
 from sim.studies.counted import counts
 from sim.studies.unseen import impossible, never
@@ -40,7 +40,8 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
     ``outcomes`` and ``flags`` (at the end), ``outcomes_by`` day, and the milestones' ``by`` map names to five shares:
     ``probability``; ``low`` and ``high``, its 95 % interval by sampling; ``range_low`` and ``range_high``, where it
     lies between the 10 % and the 90 % point of the uncertain inputs. Quantiles of first times are over all histories
-    and null where they lie past the end.
+    and null where they lie past the end. ``zero_bound`` is the upper end of the 95 % interval (Clopper and Pearson) of
+    the chance of what happened in none of them.
     """
     n, model = tally.replications, task.model
     outcome_names = [name for name, _ in model.outcomes]
@@ -87,6 +88,7 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
         "rival": pages(scenario, task.days),
         "impossible": impossible(scenario),
         "never": never(model, tally),
+        "zero_bound": zero_event_bound(n),
         "seen": {m.name: {"by": _label(scenario, m.seen_by), "delay": m.delay} for m in scenario.milestones},
         "compared": _compared(scenario),
         "secret": [m.name for m in scenario.milestones if m.seen_by != "public"],

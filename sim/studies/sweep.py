@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.runs import store
-from sim.studies import command, forecast, hydra_messages, precision, sweep_index
+from sim.studies import command, forecast, hydra_messages, precision, sweep_index, sweep_together
 from sim.studies.order import Order, remark, say_folder, watched
 from sim.studies.past import work
-from sim.studies.settings import CheckError, Settings
+from sim.studies.settings import SPLITTING, CheckError, Settings
 from sim.studies.sweep_table import headline, line_of, show
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def run(jobs: Sequence[Job], asked: str) -> int:
     rows = {n: row for n, row in sweep_index.read(folder, name).items() if 1 <= n <= len(jobs)}
     done: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
     failed: dict[int, str] = {}
+    groups = _groups(jobs)
     for number, job in enumerate(jobs, 1):
         values = tuple(job.overrides.get(key) for key in axes)
-        ended = _do(job)
+        ended = _do(job, groups.pop(number - 1, ()))
         place = folder / f"job-{number:03d}"
         shutil.rmtree(place, ignore_errors=True)
         if ended.error:
@@ -132,13 +133,30 @@ def name_of(jobs: Sequence[Job], axes: Sequence[str]) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------- one job
-def _do(job: Job) -> Ended:
-    """Do a job; what goes wrong in it is its own affair, a signal is not."""
+def _groups(jobs: Sequence[Job]) -> dict[int, list[Order]]:
+    """What is asked of the jobs that are played together, by the number from 0 of the first of them."""
+    orders: list[Order | None] = []
+    for job in jobs:
+        order = None
+        if _study(job) == forecast.STUDY:
+            with contextlib.suppress(ValueError, RuntimeError):  # the job itself says why
+                _, order = command.prepared(job.configuration, job.command, job.source)
+        orders.append(order)
+    found = sweep_together.groups(orders)
+    return {numbers[0]: [order for n in numbers if (order := orders[n]) is not None] for numbers in found}
+
+
+def _do(job: Job, together: Sequence[Order] = ()) -> Ended:
+    """Do a job, and play those that go ``together`` with it; what goes wrong in it is its own affair, a signal not."""
     import traceback
 
     try:
         if _study(job) != forecast.STUDY:
             return _other(job)
+        if together:
+            # What goes wrong here goes wrong again in the job that it concerns.
+            with contextlib.suppress(ValueError, RuntimeError), watched(sweep_together.work(together)) as progress:
+                sweep_together.make(together, progress)
         _, order = command.prepared(job.configuration, job.command, job.source)
         return _forecast(order)
     except ValueError as error:
@@ -154,10 +172,11 @@ def _forecast(order: Order) -> Ended:
     said: list[str] = []
     with watched(work(scenario, settings)) as progress:
         found = forecast.forecast(
-            scenario, settings, order.results, command=order.command, progress=progress, say=said.append
-        )
+            scenario, settings, order.results, command=order.command, progress=progress, say=said.append,
+            precise=forecast.named(order),
+        )  # fmt: skip
     for text in said:
-        if not text.startswith(_COMPLETE):
+        if not text.startswith(_COMPLETE) and forecast.THERE not in text:
             remark(text)
     why = precision.missed(found.summary)
     error = f"{why} ({found.folder})" if why else ""
@@ -206,7 +225,7 @@ def _conclude(
     if why:
         remark(f"no figure: {why}")
         return
-    from sim.figures import sweep as figure
+    from sim.figures.sheets import sweep as figure
     from sim.figures.style import save
 
     labels = {key: label(key, jobs[0].configuration) for key in axes}
@@ -245,8 +264,11 @@ def _milestone(job: Job) -> str | None:
 
 
 def _study(job: Job) -> str:
-    study = job.configuration.get("study")
-    return str(study.get("name") if isinstance(study, Mapping) else study)
+    study, asked = job.configuration.get("study"), job.configuration.get("run")
+    name = str(study.get("name") if isinstance(study, Mapping) else study)
+    # A forecast by splitting prints chances of its own, and leaves no rows that could be shared.
+    splits = name == forecast.STUDY and isinstance(asked, Mapping) and asked.get("method") == SPLITTING
+    return SPLITTING if splits else name
 
 
 def _folder_name(jobs: Sequence[Job]) -> str:

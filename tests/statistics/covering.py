@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sim.engines import lockstep
 from sim.engines.interface import Plan
-from sim.figures.counts import fan
+from sim.figures.sheets.counts import fan
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Name, Number, parse
 from sim.model.laws import Law

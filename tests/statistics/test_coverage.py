@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.figures.counts import fan
+from sim.figures.sheets.counts import fan
 from sim.statistics import weighted
 from sim.statistics.clusters import range_over_inputs
 from sim.statistics.intervals import quantile_by_day, wilson

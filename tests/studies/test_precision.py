@@ -1,18 +1,20 @@
 """A run that stops when it knows enough: where it looks, where it stops, and that it is like any other run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sim
 from sim.runs import store
 from sim.runs.tally import Tally
 from sim.scenario.reading import read_bytes
 from sim.scenario.source import Source
 from sim.statistics.sequence import anytime
 from sim.studies import precision, sweep, table
-from sim.studies.forecast import Result, answer, forecast
+from sim.studies.forecast import Result, answer, forecast, named
 from sim.studies.order import Order
 from sim.studies.settings import SettingError, Settings, read_settings
 from tests.runs import small
@@ -163,6 +165,41 @@ def test_counts_of_a_run_are_those_of_its_summary(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(precision, "counted", listened)
     found, _ = run(tmp_path, precision=0.05)
     assert seen[-1] == precision.counted_of(found.summary)
+
+
+def test_the_chances_it_is_about_can_be_named(stopped: Result) -> None:
+    counts, n = precision.counted_of(stopped.summary), stopped.summary["replications"]
+    both = precision.chosen(counts, ["strike by 90", "blows"])
+    assert list(both) == [("milestones", "strike", "90"), *(("outcomes", "blows", day) for day in ("30", "90", "120"))]
+    assert precision.chosen(counts, []) == counts
+    settings = Settings(precision=0.04)
+    close = precision.judged(counts, n, settings, ["strike by 30"])
+    assert (close["name"], close["day"], close["precise"]) == ("strike", "30", ["strike by 30"])
+    assert close["half_width"] < precision.judged(counts, n, settings)["half_width"]
+    for text, why in (
+        ("strik by 90", r"no outcome, milestone or flag 'strik' \(did you mean 'strike'\?\)"),
+        ("strike by 91", "strike is shown by day 30, 90, 120; give one of these"),
+    ):
+        with pytest.raises(SettingError, match=why):
+            precision.chosen(counts, [text])
+
+
+def test_a_rare_chance_alone_is_known_sooner(stopped: Result, tmp_path: Path) -> None:
+    found = sim.run(small.scenario(), precision=0.04, precise=["settlement by 30"], most=4_000, results=tmp_path)
+    assert found.summary["precision"]["reached"]
+    assert found.summary["replications"] < max(stopped.summary["replications"], 1_001)
+    assert "Of those that it was asked for (settlement by 30) settlement by" in precision.line(found.summary)[0]
+    with pytest.raises(ValueError, match="give precision, too"):
+        sim.run(small.scenario(), precise=["strike"], results=tmp_path)
+    order = order_of(tmp_path)
+    with pytest.raises(SettingError, match=r"study\.precise: names the chances that run\.precision looks at"):
+        named(replace(order, configuration={**order.configuration, "study": {"precise": "strike"}}))
+
+
+def test_what_no_history_had_has_an_exact_bound_in_the_summary(stopped: Result) -> None:
+    """Clopper and Pearson: with the bound for a chance, none in n happens one time in forty."""
+    n, bound = stopped.summary["replications"], stopped.summary["zero_bound"]
+    assert (1 - bound) ** n == pytest.approx(0.05, rel=1e-9) or (1 - bound) ** n == pytest.approx(0.025, rel=1e-9)
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.6, -0.1, 1e-7, "0.01", True, float("nan")])

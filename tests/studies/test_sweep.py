@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from sim.__main__ import main
-from sim.figures import sweep as figure
+from sim.figures.sheets import sweep as figure
 from sim.figures.style import ERROR, RANGE, save
 from sim.scenario.problems import ScenarioError
 from sim.scenario.source import Source
