@@ -191,7 +191,7 @@ def _table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the speeds into a folder."""
-    from sim.figures import benchmark as figure
+    from sim.figures.sheets import benchmark as figure
     from sim.figures.style import save
 
     return save(figure.draw(data), folder, "benchmark")

@@ -22,6 +22,7 @@ from sim.model.expressions import parse
 from sim.model.laws import Law
 from sim.model.renaming import renamed
 from sim.model.spec import Delay, Quantity, Rate, Spec
+from sim.studies import benchmark_kernel
 from sim.studies.benchmark_contest import SEED, UNTIL, DisagreementError, cpu_seconds
 from sim.studies.benchmark_workload_b import workload_b
 from sim.studies.library import default_scenario
@@ -71,6 +72,9 @@ def measures(spec: Spec, scenario: str, rounds: int, *, large: bool = True) -> I
             found = _in_turns(engine, one, other, rounds)
             unit = "times the time per event"
             yield Measure(f"{what}, {name}", statistics.median(found), min(found), max(found), unit, note)
+    if "compiled" in engines:
+        for name, found, note in benchmark_kernel.lines(fixed, rounds):
+            yield Measure(name, statistics.median(found), min(found), max(found), "ns", note)
     yield paired(spec, engines.get("compiled", lockstep))
     if large:
         yield from _in_children(scenario, "compiled" if compiled.installed() else "lockstep")

@@ -12,7 +12,7 @@ import pytest
 from sim._paths import conf_dir
 from sim.engines import compiled, exact, lockstep, reference
 from sim.engines.interface import TERMINAL, plan
-from sim.figures import benchmark as figure
+from sim.figures.sheets import benchmark as figure
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Number, parse
 from sim.model.spec import Delay, Spec, Tension
