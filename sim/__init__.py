@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sim.scenario.scenario import Scenario as Scenario
@@ -30,6 +30,10 @@ def run(
     seed: int = 1,
     past: str = "survived",
     results: str | Path = "results",
+    precision: float | None = None,
+    precise: Sequence[str] = (),
+    most: int = 1_000_000,
+    engine: str = "lockstep",
 ) -> Result:
     """Forecast of a scenario; a complete run found in ``results`` is returned as it is.
 
@@ -45,6 +49,13 @@ def run(
     past
         ``survived``: with the inputs under which the crisis could come to where it stands; ``restart``: whatever is
         drawn.
+    precision
+        As many histories as it takes to know every chance shown so closely either way (``0.005``), in place of
+        ``replications``, and at most ``most``; ``result.summary["precision"]["reached"]`` says whether that was enough.
+    precise
+        The chances that the precision is about, as ``"first_strike by 90"`` or ``"first_strike"``; none named: all.
+    engine
+        ``lockstep``, ``compiled``, ``reference`` or ``auto``; all give the same histories.
 
     Raises
     ------
@@ -53,8 +64,9 @@ def run(
     """
     from sim.studies import library
 
-    settings = {"replications": replications, "seed": seed, "past": past}
-    return library.run(scenario, as_of, until, changes or {}, settings=settings, results=results)
+    amounts = {"replications": replications, "precision": precision, "most": most}
+    settings = {**amounts, "seed": seed, "past": past, "engine": engine}
+    return library.run(scenario, as_of, until, changes or {}, settings=settings, results=results, precise=precise)
 
 
 def compare(

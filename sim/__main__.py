@@ -45,7 +45,7 @@ Often changed
   as_of=2025-09-27              forecast from what was known on that date; until=90: its end, in days or a date
   run.replications=100000       more simulated histories; those already there are kept; run.seed=7: other luck
   run.past=restart              forget what had and had not happened since the crisis began
-  run.again=true                compute a complete run again and compare
+  run.again=true                compute a complete run again, compare; run.method=splitting: chances far below 1 %
   results=DIR                   where run folders go (./results)
   engine=reference              how histories are computed; executor=serial: where
   -m KEY=1,2,3                  a sweep: several runs, with one index, table and figure
@@ -58,9 +58,10 @@ Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not finished or a job faile
 
 #: Studies that share a line.
 TOGETHER: Final = (
-    (("list", "show", "diff"), "Stored runs: which there are, one of them again, how two of them differ."),
+    (("tornado", "sensitivity", "discover", "threshold"), "What drives the answer, and which inputs turn it?"),
+    (("list", "show", "report", "diff"), "Stored runs: which there are, one again, its page, how two differ."),
     (("register", "resolve", "ledger"), "Forecasts written down before one knows; what happened; how good they were."),
-    (("benchmark", "verify", "random_models"), "Are the engines fast, and exact on oracle cases and random models?"),
+    (("benchmark", "cost", "verify", "random_models"), "How fast are the engines, what do runs cost; are they exact?"),
 )
 
 

@@ -58,6 +58,12 @@ def test_a_wheel_installed_elsewhere_carries_both_and_gives_the_same_forecast(un
     assert elsewhere.stdout.splitlines()[:-1] == beside.stdout.splitlines()[:-1]
 
 
+def test_a_wheel_carries_whatever_lies_beside_the_code(unpacked: Path) -> None:
+    beside = {p.relative_to(ROOT) for p in (ROOT / "sim").rglob("*") if p.suffix in (".j2", ".css", ".yaml", ".json")}
+    assert Path("sim/report/report.html.j2") in beside
+    assert not [path for path in beside if not (unpacked / path).is_file()]
+
+
 def test_without_the_folders_the_message_says_what_is_missing(unpacked: Path, tmp_path: Path) -> None:
     bare = tmp_path / "site"
     (bare / "sim").mkdir(parents=True)

@@ -98,7 +98,8 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 @contextmanager
 def settings() -> Iterator[None]:
     """Our settings for the length of a with block, over Matplotlib's own and not the user's."""
-    ours: Any = {**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}
+    # Never the backend: a notebook's or a window's own would be lost for good, and files are written without one.
+    ours: Any = {key: value for key, value in {**matplotlib.rcParamsDefault, **STYLE}.items() if key != "backend"}
     with matplotlib.rc_context(ours), warnings.catch_warnings():
         # A script that our font lacks is drawn as boxes: other fonts would differ from machine to machine.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
@@ -234,3 +235,33 @@ def row_height(sentences: Sequence[str], width: float, least: float) -> float:
     """Inches that a row of :func:`told` needs so that no sentence is cut."""
     lines = max((wrapped(sentence, width * TINY).count("\n") + 1 for sentence in sentences if sentence), default=0)
     return max(least, 0.32 + 0.125 * lines)
+
+
+# ------------------------------------------------------------------------------------------------ on one axes alone
+def titled(ax: Axes, title: str, above: float = 6.0) -> None:
+    """The title of an axes that stands alone, broken to its width, so many points ``above`` it."""
+    per_line = max(int(ax.bbox.width / ax.figure.dpi * 10.5), 24)
+    ax.set_title(textwrap.fill(plain(title), per_line), pad=above)
+
+
+def noted(ax: Axes, summary: Mapping[str, Any], meaning: str) -> None:
+    """What the marks mean and what made the figure, under an axes that stands alone."""
+    width = max(ax.bbox.width / ax.figure.dpi, 3.0)
+    under = note(summary, meaning, width)
+    said = ax.get_xlabel()
+    ax.set_xlabel(f"{said}\n{under}" if said else under, fontsize=SMALL, loc="left")
+    ax.xaxis.label.set_multialignment("left")
+
+
+def named_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Rows from the top down with their names at the left, for an axes that stands alone."""
+    ax.set_yticks(range(len(names)), [wrapped(name, 1.7, 2) for name in names], fontsize=9)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0, labelleft=True)
+
+
+def scaled(ax: Axes, width: float, height: float) -> None:
+    """Type of an axes that was laid out for a size in inches, made smaller where the axes has less room than that."""
+    factor = min(ax.bbox.width / ax.figure.dpi / width, ax.bbox.height / ax.figure.dpi / height, 1.0)
+    for text in (*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()):
+        text.set_fontsize(text.get_fontsize() * factor)

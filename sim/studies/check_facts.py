@@ -183,7 +183,7 @@ def computed(asked: Question, settings: Settings, *, progress: Progress = silent
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the figures into the folder: what was simulated with what was reported, and the inputs before and after."""
-    from sim.figures import facts
+    from sim.figures.sheets import facts
     from sim.figures.style import save
 
     drawn = {STUDY: facts.predicted(data)}

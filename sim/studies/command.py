@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.model.expressions import nearest
 from sim.studies.order import Order
-from sim.studies.settings import SettingError, settings_of
+from sim.studies.settings import PLAIN, SettingError, settings_of
 
 if TYPE_CHECKING:
     from sim.scenario.source import Source
@@ -19,10 +19,12 @@ FORMAT: Final = 1
 KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run", "engine", "executor")
 #: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
 STUDIES: Final = (
-    "forecast", "baseline", "compare", "tornado", "weigh", "check_facts", "score", "register", "resolve", "ledger",
-    "update", "trace", "list", "show", "diff", "check", "describe", "new", "verify",
-    "random_models", "benchmark",
+    "forecast", "baseline", "compare", "tornado", "sensitivity", "discover", "threshold", "weigh", "check_facts",
+    "score", "register", "resolve", "ledger", "update", "indicators", "typical", "trace", "list", "show", "report",
+    "diff", "check", "describe", "new", "verify", "random_models", "benchmark", "cost",
 )  # fmt: skip
+#: Studies of a stored run: run=FOLDER names it.
+RUNS: Final = ("show", "report")
 
 
 def run(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> int:
@@ -42,7 +44,7 @@ def prepared(configuration: Mapping[str, Any], command: str, source: Source | No
     """The module of the study of a configuration, and what it is asked. Raises SettingError for a bad setting."""
     check_keys(configuration)
     study, run = configuration["study"], configuration["run"]
-    if isinstance(run, str) and isinstance(study, Mapping) and study.get("name") == "show":
+    if isinstance(run, str) and isinstance(study, Mapping) and study.get("name") in RUNS:
         # run=FOLDER says which run; how much to simulate, which `run` holds elsewhere, matters not to this study.
         study = {**study, "run": run}
         configuration = {**configuration, "run": {}, "study": study}
@@ -53,6 +55,8 @@ def prepared(configuration: Mapping[str, Any], command: str, source: Source | No
         raise SettingError(f"study: {name!r} is unknown{nearest(str(name), STUDIES)}; choose from {known}")
     if order.settings.precision is not None and name != "forecast":
         raise SettingError(f"run.precision: only study=forecast stops by it; study={name} has numbers of its own")
+    if order.settings.method != PLAIN and name != "forecast":
+        raise SettingError(f"run.method: study={name} plays plain histories; run.method={PLAIN}, or study=forecast")
     module = importlib.import_module(f"sim.studies.{name}")
     for key in study:
         if key not in ("name", *module.SETTINGS):

@@ -237,7 +237,7 @@ def pictures(data: Mapping[str, Any]) -> list[str]:
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the figures of a comparison into its folder."""
-    from sim.figures import compare as figure
+    from sim.figures.sheets import compare as figure
     from sim.figures.style import save
 
     paths = save(figure.draw(data), folder / "figures", STUDY)

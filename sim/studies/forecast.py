@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +14,17 @@ from sim.model.compiled import RULES_VERSION, compile_model
 from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.counts import long_form
-from sim.runs.execute import Progress, run_nested, run_parts, silent
+from sim.runs.execute import Progress, run_parts, silent
+from sim.runs.executors import name_of
 from sim.runs.plan import Part, Task, engine_for
 from sim.runs.store import FORMAT, Identity
 from sim.studies import past as memory
-from sim.studies import precision
+from sim.studies import precision, shared
 from sim.studies import size as size_of_run
 from sim.studies.counted import watched_numbers
 from sim.studies.kept import rules_and_data
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
-from sim.studies.settings import CheckError, SettingError, Settings
+from sim.studies.settings import SPLITTING, CheckError, SettingError, Settings
 from sim.studies.summary import curves, days_shown, summarise
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from sim.studies.weighed import Weighed
 
 STUDY: Final = "forecast"
-SETTINGS: Final = ("figures", "milestones")
+SETTINGS: Final = ("figures", "milestones", "report", "precise")
+#: What is said of histories that need not be simulated.
+THERE: Final = "were there already"
 Say = Callable[[str], None]
 
 
@@ -137,7 +141,7 @@ class Result:
 
         Raises ValueError for an unknown milestone.
         """
-        from sim.figures import counts, incidence, occupancy, outcomes
+        from sim.figures.sheets import counts, incidence, occupancy, outcomes
         from sim.figures.style import save
 
         names, summary = self.pictures(), self.summary
@@ -154,25 +158,43 @@ class Result:
 
 def answer(order: Order) -> int:
     """Forecast the scenario of an order, show the table and draw the figures."""
-    from sim.studies import table
+    from sim.studies import report, splitting, table
 
     scenario, settings = order.scenario(), order.settings
+    if settings.method == SPLITTING:
+        return splitting.answer(order, scenario)
     chosen = order.study.get("milestones")
     known = [m.name for m in scenario.milestones]
     figures = yes_or_no(order.study.get("figures", True), "study.figures")
+    page = report.wanted(order, figures=figures)
     for name in listed(chosen, "study.milestones") if chosen is not None else ():
         if name not in known:
             raise SettingError(f"study.milestones: unknown milestone {name!r}{nearest(str(name), known)}")
+    precise = named(order)
     with watched(memory.work(scenario, settings)) as progress:
-        found = forecast(scenario, settings, order.results, command=order.command, progress=progress, say=remark)
+        found = forecast(
+            scenario, settings, order.results, command=order.command, progress=progress, say=remark, precise=precise
+        )
     table.show(found.summary, table.console())
     if figures and not found.drawn(chosen):
         found.plot(chosen)
+    if page and not report.written(found):
+        report.write(found, scenario, settings)
     why = precision.missed(found.summary)
     if why:
         remark(f"escalation: {why}")
     say_folder(found.folder)
     return 3 if why else 0
+
+
+def named(order: Order) -> list[str]:
+    """The chances that study.precise names. Raises SettingError where no precision is asked for, or it is no list."""
+    precise = order.study.get("precise")
+    if precise is None:
+        return []
+    if order.settings.precision is None:
+        raise SettingError("study.precise: names the chances that run.precision looks at; give that too, such as 0.005")
+    return listed(precise, "study.precise")
 
 
 def task_of(scenario: Scenario, settings: Settings) -> Task:
@@ -217,39 +239,43 @@ def forecast(
     command: str = "",
     progress: Progress = silent,
     say: Say = quiet,
+    precise: Sequence[str] = (),
 ) -> Result:
     """Forecast of a scenario, in its folder under ``results``; a complete run is shown and not computed again.
 
     ``progress`` hears how many histories are done, ``say`` hears remarks about what was found on disk.
 
-    With a ``settings.precision`` that was not reached the summary says so (``precision``, ``reached``).
+    With a ``settings.precision`` that was not reached the summary says so (``precision``, ``reached``); ``precise``
+    names the chances that it is about, as ``NAME by DAY`` or ``NAME``.
 
     Raises CheckError when ``settings.again`` finds another content than the run on disk, RunError when the run could
     not finish or another process is at work on it.
     """
+    if settings.method == SPLITTING:  # sim.studies.splitting makes that
+        raise SettingError(
+            "run.method: splitting gives chances by branching histories, not a forecast's folder of rows"
+        )
     task = task_of(scenario, settings)
-    size_of_run.check(task, settings, results)
     identity = identity_of(scenario, task)
     folder = store.run_folder(results, scenario.name, STUDY, identity.configuration)
+    room = size_of_run.check(task, settings, results, shared.held(folder))
     manifest = _same_run(folder, identity)
     if manifest is not None and manifest.get("complete"):
         if settings.again:
             say(_compared(task, folder, identity, manifest, settings))
-        found = _shown(folder, manifest, settings, say)
+        found = _shown(folder, manifest, settings, say, precise)
         if found is not None:
             return found
     with store.alone(folder):
         before, manifest = manifest, _same_run(folder, identity)
         if manifest is not None and manifest.get("complete") and manifest != before:  # another process has just done it
-            found = _shown(folder, manifest, settings, say)
+            found = _shown(folder, manifest, settings, say, precise)
             if found is not None:
                 return found
-        if settings.engine == "auto":
-            engine, why = engine_for(settings.engine, settings.up_to + settings.inputs * settings.histories)
-            task = replace(task, engine=engine)
-            say(f"engine=auto: {engine} ({why})")
-        goals = _goals(settings, manifest, store.parts_said(folder, identity))
-        record = _record(scenario, task, identity, settings)
+        task = _prepared(task, settings, room, say)
+        parts, others, said = shared.begun(task, identity, manifest, folder, settings)
+        goals = _goals(settings, manifest, store.parts_said(folder, parts))
+        record = _record(scenario, task, identity, settings) | said
         record |= {"replications": goals[0], "chunk": settings.chunk, "command": command}
         store.write_json(folder / "manifest.json", record)
         store.write_whole(folder / "config.yaml", _yaml(_composed(scenario, task, settings)))
@@ -259,20 +285,20 @@ def forecast(
         for goal in goals:
             heard = progress if kept is None else _but_first(progress)  # of those of the last look it has heard
             done = run_parts(
-                task, folder, identity, goal, size=settings.chunk, executor=settings.executor, progress=heard
+                task, folder, parts, goal, size=settings.chunk, executor=settings.executor, progress=heard, say=say
             )
             kept = done.kept if kept is None else kept
             if settings.precision is not None:
-                close = {"precision": precision.judged(precision.counted(task, done.tally), goal, settings)}
+                seen = precision.counted(task, done.tally)
+                close = {"precision": precision.judged(seen, goal, settings, precise)}
                 if close["precision"]["reached"]:
                     break
         if kept:
-            say(f"{kept:,} of {goal:,} simulated histories were there already")
-        nested = run_nested(task, settings.inputs, settings.histories, settings.executor, progress)
-        summary = summarise(scenario, task, done.tally, nested) | close
-        summary["past"] = memory.compared(scenario, task, folder, progress)
-        summary["content_hash"] = done.content
-        summary["digests"] = {"model": identity.model, "configuration": identity.configuration}
+            say(f"{kept:,} of {goal:,} simulated histories {THERE}{others}")
+        nested = shared.nested(task, settings, folder, progress)
+        said_past = {"past": memory.compared(scenario, task, folder, progress), "content_hash": done.content}
+        digests = {"digests": {"model": identity.model, "configuration": identity.configuration}}
+        summary = summarise(scenario, task, done.tally, nested) | close | said_past | digests
         store.write_whole(folder / "curves.parquet", _table(curves(task, done.tally, nested)))
         if task.watched:
             store.write_whole(folder / "occupancy.parquet", _table(long_form(task.watched, done.tally.counts)))
@@ -287,6 +313,44 @@ def forecast(
         shutil.rmtree(folder / "figures", ignore_errors=True)  # they showed other numbers
         store.write_json(folder / "manifest.json", record)
         return Result(summary, folder)
+
+
+def _prepared(task: Task, settings: Settings, room: str, say: Say) -> Task:
+    """The task with its engine chosen; says which, and what room the run takes on disk, where that is worth saying."""
+    if settings.engine == "auto":
+        engine, why = engine_for(settings.engine, settings.up_to + settings.inputs * settings.histories)
+        task = replace(task, engine=engine)
+        say(f"engine=auto: {engine} ({why})")
+    if room:
+        say(room)
+    return task
+
+
+def begin(
+    scenario: Scenario, task: Task, settings: Settings, results: Path, *, command: str, locks: ExitStack
+) -> tuple[Path, Identity] | None:
+    """Begin a forecast whose parts come from elsewhere: its folder, kept from others by ``locks``, and its parts' name.
+
+    None where it is complete already, or an older folder of its own.
+
+    Raises RunError where another process is at work on it.
+    """
+    identity = identity_of(scenario, task)
+    folder = store.run_folder(results, scenario.name, STUDY, identity.configuration)
+    manifest = _same_run(folder, identity)
+    parts = shared.of_parts(task, identity, manifest)
+    held = manifest["replications"] if manifest is not None and manifest.get("complete") else 0
+    if held >= settings.replications or parts == identity:
+        return None
+    size_of_run.check(task, settings, results, shared.held(folder))
+    locks.enter_context(store.alone(folder))
+    shared.adopt(folder, parts, settings)
+    store.remove_leftovers(folder)
+    if manifest is None:
+        record = _record(scenario, task, identity, settings) | {shared.KEY: parts.configuration}
+        record |= {"replications": settings.replications, "chunk": settings.chunk, "command": command}
+        store.write_json(folder / "manifest.json", record)
+    return folder.absolute(), parts
 
 
 def load(folder: Path) -> Result:
@@ -312,7 +376,9 @@ def _same_run(folder: Path, identity: Identity) -> dict[str, Any] | None:
     return manifest if same else None
 
 
-def _shown(folder: Path, manifest: dict[str, Any], settings: Settings, say: Say) -> Result | None:
+def _shown(
+    folder: Path, manifest: dict[str, Any], settings: Settings, say: Say, precise: Sequence[str]
+) -> Result | None:
     """The complete run on disk if it answers the question and is undamaged."""
     damaged = [
         part["file"] for part in manifest["parts"] if store.sha256_of(folder / "parts" / part["file"]) != part["sha256"]
@@ -323,7 +389,7 @@ def _shown(folder: Path, manifest: dict[str, Any], settings: Settings, say: Say)
         return None
     held, asked = manifest["replications"], settings.replications
     if settings.precision is not None:
-        close = precision.judged(precision.counted_of(summary), held, settings)
+        close = precision.judged(precision.counted_of(summary), held, settings, precise)
         summary["precision"], asked = close, held if close["reached"] else settings.most
     if held < asked or manifest["nested"] != [settings.inputs, settings.histories]:
         return None
@@ -387,7 +453,7 @@ def _record(scenario: Scenario, task: Task, identity: Identity, settings: Settin
         "nested": [settings.inputs, settings.histories],
         "past": settings.past,
         "engine": task.engine,
-        "executor": settings.executor,
+        "executor": name_of(settings.executor),
         "versions": versions,
         "started": _now(),
         "complete": False,

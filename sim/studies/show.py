@@ -15,7 +15,9 @@ from sim.studies.stored import Stored
 STUDY: Final = "show"
 SETTINGS: Final = ("run",)
 #: Studies with a module of their name and _table, which shows a summary.
-TABLES: Final = ("check_facts", "compare", "score", "tornado", "update", "weigh")
+TABLES: Final = (
+    "check_facts", "compare", "indicators", "score", "sensitivity", "splitting", "tornado", "update", "weigh",
+)  # fmt: skip
 #: Pages of studies that print text, by what their files are called.
 PAGES: Final = ("*.txt", "*.md")
 

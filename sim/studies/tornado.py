@@ -146,15 +146,7 @@ def tornado(
 
     Raises CheckError when ``settings.again`` finds other numbers than those on disk.
     """
-    identity = store.configuration_hash(
-        {
-            **rules_and_data(scenario),
-            "as_of": scenario.as_of,
-            "seed": settings.seed,
-            "question": [asked.milestone, asked.day, asked.which],
-            **past.named(scenario, settings.past),
-        }
-    )
+    identity = _identity(scenario, asked, settings)
     folder = store.run_folder(results, scenario.name, STUDY, identity)
     data = kept(
         folder,
@@ -165,6 +157,23 @@ def tornado(
         again=settings.again,
     )
     return data, folder
+
+
+def folder_of(scenario: Scenario, asked: Question, settings: Settings, results: Path) -> Path:
+    """The folder in which the answer to a question lies, if it was asked."""
+    return store.run_folder(results, scenario.name, STUDY, _identity(scenario, asked, settings))
+
+
+def _identity(scenario: Scenario, asked: Question, settings: Settings) -> str:
+    return store.configuration_hash(
+        {
+            **rules_and_data(scenario),
+            "as_of": scenario.as_of,
+            "seed": settings.seed,
+            "question": [asked.milestone, asked.day, asked.which],
+            **past.named(scenario, settings.past),
+        }
+    )
 
 
 def computed(scenario: Scenario, asked: Question, settings: Settings, progress: Progress = silent) -> Data:
@@ -230,7 +239,7 @@ def play(
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the tornado into its folder."""
-    from sim.figures import tornado as figure
+    from sim.figures.sheets import tornado as figure
     from sim.figures.style import save
 
     return save(figure.draw(data), folder / "figures", "tornado")

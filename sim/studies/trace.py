@@ -230,7 +230,7 @@ def write(scenario: Scenario, settings: Settings, results: Path, *, figures: boo
     }
     store.write_whole(folder / f"history-{settings.replication}.txt", ("\n".join(lines) + "\n").encode())
     if figures:
-        from sim.figures import timeline
+        from sim.figures.sheets import timeline
         from sim.figures.style import save
 
         drawn = timeline.draw(picture(scenario, history, settings.replication, settings.seed))

@@ -152,15 +152,7 @@ def update(
 
     Raises CheckError when ``settings.again`` finds other numbers than those on disk.
     """
-    identity = store.configuration_hash(
-        {
-            **rules_and_data(scenario),
-            "seed": settings.seed,
-            "question": [asked.dates, asked.by, asked.milestone, asked.groups, asked.most, asked.orders],
-            **({"said": [asked.statements, asked.weight]} if asked.statements != () else {}),
-            **past.named(scenario, settings.past),
-        }
-    )
+    identity = _identity(scenario, asked, settings)
     folder = store.run_folder(results, scenario.name, STUDY, identity)
     data = kept(
         folder,
@@ -171,6 +163,23 @@ def update(
         again=settings.again,
     )
     return data, folder
+
+
+def folder_of(scenario: Scenario, asked: Question, settings: Settings, results: Path) -> Path:
+    """The folder in which the answer to a question lies, if it was asked."""
+    return store.run_folder(results, scenario.name, STUDY, _identity(scenario, asked, settings))
+
+
+def _identity(scenario: Scenario, asked: Question, settings: Settings) -> str:
+    return store.configuration_hash(
+        {
+            **rules_and_data(scenario),
+            "seed": settings.seed,
+            "question": [asked.dates, asked.by, asked.milestone, asked.groups, asked.most, asked.orders],
+            **({"said": [asked.statements, asked.weight]} if asked.statements != () else {}),
+            **past.named(scenario, settings.past),
+        }
+    )
 
 
 def computed(
@@ -247,7 +256,7 @@ def computed(
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw a waterfall for each move into the folder; the last one is called ``update``."""
-    from sim.figures import update as figure
+    from sim.figures.sheets import update as figure
     from sim.figures.style import save
 
     paths: list[Path] = []

@@ -228,7 +228,7 @@ def computed(summary: Data, statements: Sequence[Statement], weighing: Weighing,
 
 def plot(data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw the figures into the folder."""
-    from sim.figures import beliefs
+    from sim.figures.sheets import beliefs
     from sim.figures.style import save
 
     figures = {}

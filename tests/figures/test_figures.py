@@ -9,7 +9,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.figures import counts, dates, incidence, occupancy, outcomes
+from sim.figures import dates
+from sim.figures.sheets import counts, incidence, occupancy, outcomes
 from sim.figures.style import ERROR, RANGE, SPREAD, SPREAD_WORDS, save, slim
 from sim.statistics.shown import with_range
 from sim.studies.forecast import Result, forecast

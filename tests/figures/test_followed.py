@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from sim.figures import counts, occupancy
+from sim.figures.sheets import counts, occupancy
 from sim.runs.plan import Part, simulate_part
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes, read_file

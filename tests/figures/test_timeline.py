@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.figures import timeline
+from sim.figures.sheets import timeline
 from sim.figures.style import VERMILION, save
 from tests.figures.looks import outside, overlaps, texts
 

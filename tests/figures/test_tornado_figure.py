@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.figures import tornado
+from sim.figures.sheets import tornado
 from sim.figures.style import save
 from sim.statistics.shown import percent
 from tests.figures.looks import overlaps, texts

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.figures import update
+from sim.figures.sheets import update
 from sim.figures.style import save
 from tests.figures.looks import overlaps, texts
 

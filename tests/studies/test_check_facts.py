@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from sim.figures import facts as figures
+from sim.figures.sheets import facts as figures
 from sim.studies import command
 from sim.studies.check_facts import FAN, Data, answer, computed, plot, question
 from sim.studies.check_facts_run import first_times, gather

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import sim
-from sim.figures import beliefs
+from sim.figures.sheets import beliefs
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.statistics.odds import expit, logit

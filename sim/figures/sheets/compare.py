@@ -23,13 +23,16 @@ from sim.figures.style import (
     VERMILION,
     footed,
     headed,
+    named_rows,
+    noted,
     range_words,
     row_height,
     styled,
+    titled,
     told,
     wrapped,
 )
-from sim.figures.timeline import GAP, LANE, LEFT, LINE, RIGHT, RUNG, TYPE, WIDTH, Label, Placed, place
+from sim.figures.sheets.timeline import GAP, LANE, LEFT, LINE, RIGHT, RUNG, TYPE, WIDTH, Label, Placed, place
 from sim.statistics.shown import date_words, percent, words
 
 #: Width of the column of sentences in inches, and least height of a row.
@@ -62,13 +65,10 @@ def draw(data: Mapping[str, Any]) -> Figure:
     first, *panels = figure.subplots(1, 1 + len(days), sharey=True, width_ratios=[COLUMN, *[wide] * len(days)])
     told(first, [(words(row["name"]), says) for row, says in zip(rows, sentences, strict=True)], COLUMN, height)
     numbers = [[row[kind][name][day] for row in rows] for day in days]
-    ends = ("difference_range_low", "difference_range_high")
-    least = min(0.0, *(min(n[ends[0]], n["difference"] - n["error"]) for many in numbers for n in many))
-    most = max(0.0, *(max(n[ends[1]], n["difference"] + n["error"]) for many in numbers for n in many))
-    room = 0.12 * max(most - least, 0.01)
+    span = _span([n for many in numbers for n in many])
     for ax, day, many in zip(panels, days, numbers, strict=True):
         _panel(ax, many)
-        ax.set_xlim(least - room, most + room)
+        ax.set_xlim(*span)
         base = percent(data["as_it_is"][kind][name][day]["probability"])
         ax.set_title(f"by {date_words(data['days'][day])}\nas it is: {base}", fontsize=9.5, fontweight="normal")
     headed(figure, f"{data['title']}: what if?")
@@ -81,6 +81,29 @@ def draw(data: Mapping[str, Any]) -> Figure:
         f"with the same luck. Black line with caps: {ERROR_WORDS} of the difference, for each alone.{band}",
     )
     return figure
+
+
+def on(ax: Axes, data: Mapping[str, Any], day: str) -> None:
+    """One panel alone: what each variant changes in the headline chance by a day, with the variants' names."""
+    kind, name, rows = data["event"]["kind"], data["event"]["name"], data["variants"]
+    numbers = [row[kind][name][day] for row in rows]
+    _panel(ax, numbers)
+    ax.set_xlim(*_span(numbers))
+    named_rows(ax, [words(row["name"]) for row in rows])
+    base = percent(data["as_it_is"][kind][name][day]["probability"])
+    titled(ax, f"{words(name)} by {date_words(data['days'][day])}; as it is: {base}")
+    band = f"; band: {range_words(data)} of the difference" if data["inputs"] else ""
+    ax.set_xlabel("")
+    noted(ax, data, f"Points by which the variant changes the chance; line with caps: {ERROR_WORDS}{band}.")
+
+
+def _span(numbers: Sequence[Mapping[str, float]]) -> tuple[float, float]:
+    """Ends of an axis that holds all of these differences, and none."""
+    ends = ("difference_range_low", "difference_range_high")
+    least = min(0.0, *(min(n[ends[0]], n["difference"] - n["error"]) for n in numbers))
+    most = max(0.0, *(max(n[ends[1]], n["difference"] + n["error"]) for n in numbers))
+    room = 0.12 * max(most - least, 0.01)
+    return least - room, most + room
 
 
 def _panel(ax: Axes, numbers: Sequence[Mapping[str, float]]) -> None:
@@ -110,7 +133,7 @@ def _panel(ax: Axes, numbers: Sequence[Mapping[str, float]]) -> None:
 def side_by_side(data: Mapping[str, Any]) -> Figure:
     """Figure of one history told twice: for each actor a lane as it is and below it one for the variant.
 
-    ``data`` is as for :func:`sim.figures.timeline.draw`, with ``says`` (the variant's sentence), ``ends``,
+    ``data`` is as for :func:`sim.figures.sheets.timeline.draw`, with ``says`` (the variant's sentence), ``ends``,
     ``outcomes`` and ``steps`` for both sides, ``start`` (what differs there, in words), and each event with its side:
     both, left or right.
     """

@@ -17,9 +17,12 @@ from sim.figures.style import (
     SKY,
     footed,
     headed,
+    named_rows,
+    noted,
     plain,
     row_height,
     styled,
+    titled,
     told,
     wrapped,
 )
@@ -50,9 +53,7 @@ def draw(data: Mapping[str, Any]) -> Figure:
 
     Raises ValueError where there is no row.
     """
-    rows = ordered(data["rows"])[:ROWS]
-    if not rows:
-        raise ValueError(f"{data['title']}: nothing to draw; no input is uncertain")
+    rows = _rows(data)
     sentences = [_says(row) for row in rows]
     height = row_height(sentences, COLUMN, ROW)
     headline = wrapped(f"Chance of: {data['headline']}", WIDTH * 0.82)
@@ -72,6 +73,30 @@ def draw(data: Mapping[str, Any]) -> Figure:
         + (f" {plural(left, 'further input')} with shorter bars not drawn." if left else ""),
     )
     return figure
+
+
+def on(ax: Axes, data: Mapping[str, Any]) -> None:
+    """The bars alone, with the names of the inputs beside them.
+
+    Raises ValueError where there is no row.
+    """
+    rows = _rows(data)
+    _bars(ax, rows, data["probability"])
+    named_rows(ax, [words(row["name"]) for row in rows])
+    titled(ax, f"Chance of: {data['headline']}", above=14)
+    noted(
+        ax,
+        data,
+        "Each bar: the chance with this input at its 10 % point (light end) and at its 90 % point (dark end); line with "
+        f"caps: {ERROR_WORDS} of its length.",
+    )
+
+
+def _rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = ordered(data["rows"])[:ROWS]
+    if not rows:
+        raise ValueError(f"{data['title']}: nothing to draw; no input is uncertain")
+    return rows
 
 
 def _says(row: Mapping[str, Any]) -> str:

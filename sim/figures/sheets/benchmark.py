@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from sim.figures.style import BLUE, GREY, SMALL, headed, styled, wrapped
 
 #: Our own engines, in blue; the peers in grey.
-OURS: Final = ("reference", "lockstep", "compiled")
+OURS: Final = ("reference", "lockstep", "compiled", "compiled, one long run")
 WIDTH: Final = 8.5
 TITLES: Final = {
     "workload A": "The same model for all: three actors of eight actions each (workload A)",

@@ -13,7 +13,21 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from sim.figures.dates import calendar, dates
-from sim.figures.style import GREY, INK, SMALL, SPREAD, SPREAD_WORDS, VERMILION, headed, note, plain, styled, wrapped
+from sim.figures.style import (
+    GREY,
+    INK,
+    SMALL,
+    SPREAD,
+    SPREAD_WORDS,
+    VERMILION,
+    headed,
+    note,
+    noted,
+    plain,
+    styled,
+    titled,
+    wrapped,
+)
 from sim.statistics.shown import words
 
 #: Panels at most, the first in the order of the scenario.
@@ -82,6 +96,17 @@ def draw(summary: Mapping[str, Any], occupancy: Mapping[str, Any]) -> Figure:
         ax.legend(loc="upper left", frameon=False, fontsize=SMALL, borderaxespad=0, borderpad=0, handletextpad=0.3)
     ax.text(0, 0, under, transform=ax.transAxes, va="bottom", fontsize=SMALL)
     return figure
+
+
+def on(ax: Axes, summary: Mapping[str, Any], occupancy: Mapping[str, Any], count: Mapping[str, Any]) -> None:
+    """One panel alone: the fan of one of the summary's counts, with the values that were reported."""
+    _panel(ax, summary, count, fan(summary, count, occupancy), _begin(summary, [count]))
+    titled(ax, f"{_title(count)}: {_says(count)}")
+    for face, label in _sources(summary, [count], max(ax.bbox.width / ax.figure.dpi, 3.0)):
+        ax.plot([], [], label=label, markerfacecolor=face, **POINT)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="best", frameon=False, fontsize=SMALL, handletextpad=0.3)
+    noted(ax, summary, _meaning(summary, [count], [count]))
 
 
 def _title(count: Mapping[str, Any]) -> str:

@@ -19,8 +19,11 @@ from sim.figures.style import (
     VERMILION,
     footed,
     headed,
+    named_rows,
+    noted,
     row_height,
     styled,
+    titled,
     told,
     wrapped,
 )
@@ -44,17 +47,15 @@ def draw(data: Mapping[str, Any], move: Mapping[str, Any]) -> Figure:
     items with path, was and now), changes (what -> was, now, difference, error), exact and parts (what, group, value,
     error, first_in and last_in).
     """
-    what = f"by.{data['milestone']}" if data["milestone"] else _widest(move["changes"])
+    what, parts = _parts(data, move)
     change = move["changes"][what]
     by_group = {group["name"]: group for group in move["groups"]}
-    parts = sorted((part for part in move["parts"] if part["what"] == what), key=lambda part: -abs(part["value"]))
     rows = [(words(part["group"]), _items(by_group[part["group"]])) for part in parts]
     first, last = (f"as of {date_words(move[end])}" for end in ("from", "to"))
     ends = "the forecast, statements weighed" if move.get("said") else "the forecast"
     rows = [(first, ends), *rows, (last, ends)]
     height = row_height([says for _, says in rows], COLUMN, ROW)
-    event = data["headline"] or f"{words(what)} on {date_words(data['by'])}"
-    headline = wrapped(f"Chance of: {event}", WIDTH * 0.82)
+    headline = wrapped(f"Chance of: {_event(data, what)}", WIDTH * 0.82)
     figure = Figure(figsize=(WIDTH, 2.0 + height * len(rows) + 0.16 * headline.count("\n")), layout="constrained")
     left, ax = figure.subplots(1, 2, sharey=True, width_ratios=[COLUMN, WIDTH - COLUMN])
     told(left, rows, COLUMN, height)
@@ -70,6 +71,32 @@ def draw(data: Mapping[str, Any], move: Mapping[str, Any]) -> Figure:
         "describes the model's arithmetic, not causation.",
     )
     return figure
+
+
+def on(ax: Axes, data: Mapping[str, Any], move: Mapping[str, Any]) -> None:
+    """The waterfall of one move alone, with the names of its parts beside the steps."""
+    what, parts = _parts(data, move)
+    _steps(ax, move["changes"][what], parts)
+    first, last = (f"as of {date_words(move[end])}" for end in ("from", "to"))
+    named_rows(ax, [first, *(words(part["group"]) for part in parts), last])
+    titled(ax, f"Chance of: {_event(data, what)}")
+    ax.set_xlabel("")
+    noted(
+        ax,
+        data,
+        "Steps in points: what each part adds, the mean over the orders in which old may turn into new; circle and "
+        f"diamond: as the first and as the last to change; line with caps: {ERROR_WORDS}.",
+    )
+
+
+def _parts(data: Mapping[str, Any], move: Mapping[str, Any]) -> tuple[str, list[Mapping[str, Any]]]:
+    """What is asked about, and the parts of its change, largest first."""
+    what = f"by.{data['milestone']}" if data["milestone"] else _widest(move["changes"])
+    return what, sorted((part for part in move["parts"] if part["what"] == what), key=lambda part: -abs(part["value"]))
+
+
+def _event(data: Mapping[str, Any], what: str) -> str:
+    return data["headline"] or f"{words(what)} on {date_words(data['by'])}"
 
 
 def _widest(changes: Mapping[str, Mapping[str, float]]) -> str:

@@ -15,13 +15,16 @@ from sim.figures.style import (
     RANGE,
     footed,
     headed,
+    named_rows,
+    noted,
     range_words,
     row_height,
     sampling_error,
     styled,
+    titled,
     told,
 )
-from sim.statistics.shown import date_words, percent, with_range, words
+from sim.statistics.shown import date_words, percent, plural, with_range, words
 
 WIDTH: Final = 12.0
 #: Width of the column of sentences in inches, and least height of a row.
@@ -54,6 +57,16 @@ def draw(summary: Mapping[str, Any]) -> Figure:
     headed(figure, f"{summary['title']}: where it stands")
     footed(figure, summary, f"Bar: chance. Black line with caps: {ERROR_WORDS}. Band: {range_words(summary)}.")
     return figure
+
+
+def on(ax: Axes, summary: Mapping[str, Any], day: str) -> None:
+    """One panel alone: the outcomes on one day of the summary, with their names beside the bars."""
+    names = list(summary["outcomes"])
+    _panel(ax, [summary["outcomes_by"][day][name] for name in names], ranged=summary["inputs"] > 0, narrow=False)
+    named_rows(ax, [words(name) for name in names])
+    titled(ax, f"{summary['title']}: where it stands on {date_words(summary['days'][day])} ({plural(int(day), 'day')})")
+    ranged = f"; band: {range_words(summary)}" if summary["inputs"] else ""
+    noted(ax, summary, f"Bar: chance; line with caps: {ERROR_WORDS}{ranged}.")
 
 
 def _panel(ax: Axes, five: Sequence[Mapping[str, float]], *, ranged: bool, narrow: bool) -> None:

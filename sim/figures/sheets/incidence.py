@@ -23,9 +23,11 @@ from sim.figures.style import (
     VERMILION,
     headed,
     note,
+    noted,
     plain,
     range_words,
     styled,
+    titled,
     wrapped,
 )
 from sim.statistics.shown import words
@@ -97,6 +99,26 @@ def draw(summary: Mapping[str, Any], curves: Mapping[str, Any], milestones: Sequ
     return figure
 
 
+def on(ax: Axes, summary: Mapping[str, Any], curves: Mapping[str, Any], milestone: str) -> None:
+    """One panel alone: the cumulative incidence of one milestone, with past cases as marks named in a legend."""
+    labels = list(dict.fromkeys(_label(rate) for rate in summary["base_rates"] if rate["milestone"] == milestone))
+    _panel(ax, summary, curves, milestone, labels)
+    _height(ax, summary, curves, [milestone])
+    titled(ax, f"{words(milestone)}: {summary['sentences']['milestones'].get(milestone, '')}".rstrip(": "))
+    _marked(ax, labels)
+    if labels:
+        ax.legend(loc="best", frameon=False, fontsize=SMALL, handletextpad=0.3)
+    noted(ax, summary, f"Line: chance that it has happened by the end of that day; band: {range_words(summary)}.")
+
+
+def _marked(ax: Axes, labels: Sequence[str]) -> None:
+    """What the marks of past cases are, for a legend."""
+    for place, label in enumerate(labels):
+        marker, colour = MARKS[place % len(MARKS)]
+        shape: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": colour, "markeredgecolor": INK}
+        ax.plot([], [], label=f"past cases: {label}", **shape)
+
+
 def _height(ax: Axes, summary: Mapping[str, Any], curves: Mapping[str, Any], names: Sequence[str]) -> None:
     """One scale for all panels, which does not magnify what hardly ever happens."""
     shown = np.isin(np.asarray(curves["milestone"]), names)
@@ -113,10 +135,7 @@ def _label(rate: Mapping[str, Any]) -> str:
 def _foot(ax: Axes, summary: Mapping[str, Any], labels: Sequence[str], width: float) -> None:
     """What the marks mean and what made the figure."""
     ax.set_axis_off()
-    for place, label in enumerate(labels):
-        marker, colour = MARKS[place % len(MARKS)]
-        shape: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": colour, "markeredgecolor": INK}
-        ax.plot([], [], label=f"past cases: {label}", **shape)
+    _marked(ax, labels)
     if labels:
         ax.legend(loc="upper left", frameon=False, fontsize=SMALL, borderaxespad=0, borderpad=0, handletextpad=0.3)
     meaning = f"Line: chance that it has happened by the end of that day. Band: {range_words(summary)}."

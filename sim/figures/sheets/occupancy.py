@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sim.figures.dates import calendar, dates
-from sim.figures.style import ERROR_WORDS, GREY, INK, PERCENT, footed, headed, plain, styled, wrapped
+from sim.figures.style import ERROR_WORDS, GREY, INK, PERCENT, footed, headed, noted, plain, styled, titled, wrapped
 from sim.statistics.shown import percent, words
 
 WIDTH: Final = 10.0
@@ -49,21 +49,9 @@ def draw(summary: Mapping[str, Any], occupancy: Mapping[str, Any]) -> Figure:
 
     Raises ValueError for a scenario without a ladder.
     """
-    rungs = summary.get("rungs") or []
-    if not rungs:
-        raise ValueError(f"{summary['scenario']}: no ladder to draw; the scenario has none")
-    share = shares(summary, occupancy)
+    rungs = _rungs(summary)
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    ax = figure.subplots()
-    when: Any = dates(summary, range(share.shape[0]))
-    palette = colours(len(rungs))
-    ax.stackplot(when, share.T, colors=palette, edgecolor="white", linewidth=0.4, zorder=2)
-    calendar(ax, summary)
-    ax.set_ylim(0, 1)
-    ax.yaxis.set_major_formatter(PERCENT)
-    ax.set_ylabel("share of the simulated histories")
-    ever = share.max(axis=0) > 0
-    _labels(ax, [plain(words(rung)) for rung in rungs], share[-1], ever, palette)
+    ever = _stack(figure.subplots(), summary, occupancy)
     headed(figure, f"{summary['title']}: where on the ladder")
     never = [words(rung) for rung, seen in zip(rungs, ever, strict=True) if not seen]
     half = 98.0 / float(np.sqrt(summary["replications"]))
@@ -76,6 +64,39 @@ def draw(summary: Mapping[str, Any], occupancy: Mapping[str, Any]) -> Figure:
         + (f"here. Never reached: {', '.join(never)}." if never else "here."),
     )
     return figure
+
+
+def on(ax: Axes, summary: Mapping[str, Any], occupancy: Mapping[str, Any]) -> None:
+    """The stacked shares alone, with the names of the rungs at the right.
+
+    Raises ValueError for a scenario without a ladder.
+    """
+    _rungs(summary)
+    _stack(ax, summary, occupancy)
+    titled(ax, f"{summary['title']}: where on the ladder")
+    noted(ax, summary, "Height of a band: chance that the crisis stands on that rung at the end of that day.")
+
+
+def _rungs(summary: Mapping[str, Any]) -> list[str]:
+    rungs: list[str] = summary.get("rungs") or []
+    if not rungs:
+        raise ValueError(f"{summary['scenario']}: no ladder to draw; the scenario has none")
+    return rungs
+
+
+def _stack(ax: Axes, summary: Mapping[str, Any], occupancy: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Draw the shares; returns which rungs are ever reached."""
+    rungs, share = summary["rungs"], shares(summary, occupancy)
+    when: Any = dates(summary, range(share.shape[0]))
+    palette = colours(len(rungs))
+    ax.stackplot(when, share.T, colors=palette, edgecolor="white", linewidth=0.4, zorder=2)
+    calendar(ax, summary)
+    ax.set_ylim(0, 1)
+    ax.yaxis.set_major_formatter(PERCENT)
+    ax.set_ylabel("share of the simulated histories")
+    ever = share.max(axis=0) > 0
+    _labels(ax, [plain(words(rung)) for rung in rungs], share[-1], ever, palette)
+    return np.asarray(ever)
 
 
 def _labels(

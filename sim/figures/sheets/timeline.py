@@ -13,8 +13,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from sim.figures.dates import calendar
-from sim.figures.occupancy import colours
-from sim.figures.style import GREY, INK, PALE, SMALL, VERMILION, styled, wrapped
+from sim.figures.sheets.occupancy import colours
+from sim.figures.style import GREY, INK, PALE, SMALL, VERMILION, scaled, styled, titled, wrapped
 from sim.statistics.shown import date_words, words
 
 #: Labels at most; other events are strokes.
@@ -63,17 +63,11 @@ def draw(data: Mapping[str, Any]) -> Figure:
     and events, each with time, says and reached (milestones). Times are in days after as_of.
     """
     span = WIDTH - LEFT - RIGHT
-    lanes = [lane for lane in data["lanes"] if lane["events"]]
-    scale = span / data["until_days"]
-    chosen = _chosen(data, lanes, scale)
-    placed = [place(labels, span) for labels in chosen]
-    feet = [_feet(lane) for lane in placed]
-    heights = [LANE + rows[-1] for rows in feet]
-    ladder = RUNG * len(data["rungs"])
+    lanes, placed = _told(data)
+    body, ladder = _body(placed), RUNG * len(data["rungs"])
     foot = wrapped(_foot(data, lanes, placed), WIDTH - 0.3)
     which = wrapped(_which(data), WIDTH, 2)
     head, below = 0.72 + 0.15 * which.count("\n"), 0.55 + 0.155 * (foot.count("\n") + 1)
-    body = max(sum(heights), LANE)
     height = head + ladder + 0.12 + body + below
     figure = Figure(figsize=(WIDTH, height))
     _heading(figure, data["title"], which, height)
@@ -82,12 +76,59 @@ def draw(data: Mapping[str, Any]) -> Figure:
         bottom = (below + body + 0.12) / height
         _ladder(figure.add_axes((LEFT / WIDTH, bottom, span / WIDTH, ladder / height)), data)
     _axis(ax, data, body)
-    base = body
-    for lane, here, rows, room in zip(lanes, placed, feet, heights, strict=True):
-        base -= room
-        _lane(ax, data, lane, (here, rows), base)
+    _lanes(ax, data, lanes, placed, body)
     figure.text(0.1 / WIDTH, 0.08 / height, foot, fontsize=SMALL, va="bottom")
     return figure
+
+
+def on(ax: Axes, data: Mapping[str, Any]) -> None:
+    """A history on one axes: its lanes, and the ladder in a strip of it; smaller type where there is less room."""
+    lanes, placed = _told(data)
+    body, ladder = _body(placed), RUNG * len(data["rungs"])
+    whole = body + (ladder + 0.12 if ladder else 0.0)
+    _axis(ax, data, whole)
+    ax.grid(visible=False)
+    _lanes(ax, data, lanes, placed, body)
+    scaled(ax, WIDTH - LEFT - RIGHT, whole)
+    if ladder:
+        strip = ax.inset_axes((0.0, 1 - ladder / whole, 1.0, ladder / whole))
+        _ladder(strip, data)
+        scaled(strip, WIDTH - LEFT - RIGHT, ladder)
+    titled(ax, _which(data))
+    ax.set_xlabel(wrapped(_foot(data, lanes, placed), WIDTH - LEFT), fontsize=SMALL, loc="left")
+
+
+def size(data: Mapping[str, Any]) -> tuple[float, float]:
+    """Width and height in inches of a figure in which a history is told with type of its own size."""
+    _, placed = _told(data)
+    return WIDTH, _body(placed) + RUNG * len(data["rungs"]) + 1.6
+
+
+def _told(data: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[list[Placed]]]:
+    """The lanes in which something happens, and the labels of each in their places."""
+    span = WIDTH - LEFT - RIGHT
+    lanes = [lane for lane in data["lanes"] if lane["events"]]
+    return lanes, [place(labels, span) for labels in _chosen(data, lanes, span / data["until_days"])]
+
+
+def _body(placed: Sequence[Sequence[Placed]]) -> float:
+    """Height of all lanes in inches."""
+    return max(sum(LANE + _feet(labels)[-1] for labels in placed), LANE)
+
+
+def _lanes(
+    ax: Axes,
+    data: Mapping[str, Any],
+    lanes: Sequence[Mapping[str, Any]],
+    placed: Sequence[Sequence[Placed]],
+    body: float,
+) -> None:
+    """The lanes one under another, from ``body`` downwards."""
+    base = body
+    for lane, labels in zip(lanes, placed, strict=True):
+        feet = _feet(labels)
+        base -= LANE + feet[-1]
+        _lane(ax, data, lane, (labels, feet), base)
 
 
 # ------------------------------------------------------------------------------------------------------ the labels
