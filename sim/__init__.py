@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sim.scenario.scenario import Scenario as Scenario
-    from sim.studies.compare import Comparison
+    from sim.studies.compare.study import Comparison
     from sim.studies.forecast import Result
 
 __all__ = ["Scenario", "__version__", "compare", "load", "run"]

@@ -176,7 +176,9 @@ def _composed(*, wanted: bool) -> int:
     from yaml import YAMLError
 
     from sim.scenario import hydra_source
-    from sim.studies import experiments, hydra_messages, sweep, sweeper
+    from sim.studies import experiments, hydra_messages
+    from sim.studies.sweep import study as sweep
+    from sim.studies.sweep import sweeper
 
     try:
         conf, folder = _paths.conf_dir(), _paths.experiments_dir()

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from sim.model.expressions import nearest
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -240,6 +238,8 @@ def _one_of(asked: object, known: Mapping[str, Any], what: str, otherwise: str |
     if asked is None:
         return otherwise if otherwise is not None else next(reversed(list(known)))
     if str(asked) not in known:
+        from sim.model.expressions import nearest
+
         names = ", ".join(known)
         raise ValueError(f"{what}: {asked!r} is unknown{nearest(str(asked), known)}; choose from {names}")
     return str(asked)

@@ -13,6 +13,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, ParamSpec
@@ -81,6 +82,12 @@ SMALL: Final = 8.5
 PER_INCH: Final = 15.0
 TINY: Final = 1.1
 
+#: What a figure can be written as, and what those of a run are.
+FORMATS: Final = ("svg", "png", "pdf")
+KEPT_AS: Final = ("svg", "png")
+#: Where figures are kept that are not to be written yet.
+_KEPT: ContextVar[dict[str, Figure] | None] = ContextVar("kept", default=None)
+
 P = ParamSpec("P")
 
 
@@ -107,8 +114,20 @@ def settings() -> Iterator[None]:
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Save a figure as SVG and as PNG at 150 dots per inch; equal figures give equal files."""
-    paths = []
+    """Save a figure as SVG and as PNG at 150 dots per inch; equal figures give equal files.
+
+    Within :func:`collected` it is only kept.
+    """
+    kept = _KEPT.get()
+    if kept is not None:
+        kept[name] = figure
+        return [folder / f"{name}.{kind}" for kind in KEPT_AS]
+    return write(figure, folder, name, KEPT_AS)
+
+
+def write(figure: Figure, folder: Path, name: str, formats: Sequence[str], pixels: int | None = None) -> list[Path]:
+    """Save a figure in some of ``FORMATS``; a PNG is ``pixels`` wide, or has 150 dots per inch."""
+    made: dict[str, bytes] = {}
     with settings():
         # Lay out once and not for each file.
         engine = figure.get_layout_engine()
@@ -116,17 +135,38 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
             engine.execute(figure)
             figure.set_layout_engine("none")
         # The canvases themselves: ``savefig`` would draw once more before each of them, for a layout that is there.
-        svg, png, dots = io.BytesIO(), io.BytesIO(), figure.dpi
-        raster: Any = FigureCanvasAgg(figure)
-        raster.print_png(png, metadata={"Software": None})
-        vector: Any = FigureCanvasSVG(figure)
-        vector.print_svg(svg, metadata={"Date": None, "Creator": None})
-        figure.set_dpi(dots)  # writing SVG sets it to 72
-        for kind, data in (("svg", slim(svg.getvalue())), ("png", png.getvalue())):
-            path = folder / f"{name}.{kind}"
-            write_whole(path, data)
-            paths.append(path)
+        dots = figure.dpi
+        for kind in formats:
+            file = io.BytesIO()
+            if kind == "svg":
+                vector: Any = FigureCanvasSVG(figure)
+                vector.print_svg(file, metadata={"Date": None, "Creator": None})
+            elif kind == "pdf":
+                from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+                paged: Any = FigureCanvasPdf(figure)
+                paged.print_pdf(file, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+            else:
+                figure.set_dpi(pixels / figure.get_figwidth() if pixels else dots)
+                raster: Any = FigureCanvasAgg(figure)
+                raster.print_png(file, metadata={"Software": None})
+            figure.set_dpi(dots)  # writing SVG and PDF sets it to 72
+            made[kind] = slim(file.getvalue()) if kind == "svg" else file.getvalue()
+    paths = [folder / f"{name}.{kind}" for kind in made]
+    for path, data in zip(paths, made.values(), strict=True):
+        write_whole(path, data)
     return paths
+
+
+@contextmanager
+def collected() -> Iterator[dict[str, Figure]]:
+    """What :func:`save` is given within a with block: figures by name, kept and not written."""
+    kept: dict[str, Figure] = {}
+    token = _KEPT.set(kept)
+    try:
+        yield kept
+    finally:
+        _KEPT.reset(token)
 
 
 def slim(svg: bytes) -> bytes:

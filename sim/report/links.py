@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.model import expressions
-from sim.model.expressions import TRUE, Call, Column, Expression, Name, Number, compile_program, product
+from sim.model.expressions import TRUE, Call, Column, Expression, Number, compile_program, product
 from sim.model.laws import Law
 from sim.model.spec import Action, Branch, Calendar, Delay, Immediate, Rate, Spec
 from sim.scenario.scenario import Scenario
@@ -131,7 +131,7 @@ def _choice(asked: _Asked, branches: Sequence[Branch], name: str) -> Data:
 
 
 def _below(value: Expression) -> bool:
-    return isinstance(value, Number) and value.value < 0 or isinstance(value, Call) and value.operation == "neg"
+    return (isinstance(value, Number) and value.value < 0) or (isinstance(value, Call) and value.operation == "neg")
 
 
 def _starts(scenario: Scenario, asked: _Asked, action: Action) -> str:

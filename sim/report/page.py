@@ -44,8 +44,8 @@ def render(
 ) -> str:
     """The page as HTML.
 
-    ``data`` is what :func:`sim.studies.report.gathered` gives. ``live`` is markup of a part that ``script`` brings to
-    life with the data ``carried``.
+    ``data`` is what :func:`sim.studies.report.study.gathered` gives. ``live`` is markup of a part that ``script``
+    brings to life with the data ``carried``.
     """
     style = _text("report.css")
     return str(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run", "engine", "executor")
-#: Each is a module beside this one: SETTINGS names its own settings, and answer(order) does it and gives the exit code.
+#: Each is a module beside this one, or the module ``study`` of a folder there: SETTINGS names its own settings, and
+#: answer(order) does it and gives the exit code.
 STUDIES: Final = (
     "forecast", "baseline", "compare", "tornado", "sensitivity", "discover", "threshold", "weigh", "check_facts",
     "score", "register", "resolve", "ledger", "update", "indicators", "typical", "trace", "list", "show", "report",
@@ -57,11 +58,18 @@ def prepared(configuration: Mapping[str, Any], command: str, source: Source | No
         raise SettingError(f"run.precision: only study=forecast stops by it; study={name} has numbers of its own")
     if order.settings.method != PLAIN and name != "forecast":
         raise SettingError(f"run.method: study={name} plays plain histories; run.method={PLAIN}, or study=forecast")
-    module = importlib.import_module(f"sim.studies.{name}")
+    module = module_of(name)
     for key in study:
         if key not in ("name", *module.SETTINGS):
             raise SettingError(f"study.{key}: study {name} has no such setting{nearest(str(key), module.SETTINGS)}")
     return module, order
+
+
+def module_of(name: str) -> ModuleType:
+    """The module of a study."""
+    found = importlib.import_module(f"sim.studies.{name}")
+    # A study that has grown is a folder.
+    return importlib.import_module(f"sim.studies.{name}.study") if hasattr(found, "__path__") else found
 
 
 def check_keys(configuration: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ Hydra takes every folder on its search path for a group. The folder that holds `
 a checkout: ``results``, ``sim``, ``tests``), and a group called results would hide the setting of that name. So the
 folder is put on the path under an address of its own that shows the experiments and nothing else.
 
-An experiment may be a sweep: ``sweep: {run.seed: [1, 2, 3]}`` says over what, see :mod:`sim.studies.sweeper`.
+An experiment may be a sweep: ``sweep: {run.seed: [1, 2, 3]}`` says over what, see :mod:`sim.studies.sweep.sweeper`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def install(folder: Path) -> None:
     from omegaconf import OmegaConf
 
     from sim.scenario import hydra_source
-    from sim.studies import sweeper
+    from sim.studies.sweep import sweeper
 
     hydra_source.install()
     sweeper.install()

@@ -29,7 +29,7 @@ from sim.studies.summary import curves, days_shown, summarise
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
-    from sim.studies.weighed import Weighed
+    from sim.studies.weigh.weighed import Weighed
 
 STUDY: Final = "forecast"
 SETTINGS: Final = ("figures", "milestones", "report", "precise")
@@ -90,7 +90,7 @@ class Result:
         ValueError
             For a statement, weight or method that cannot be.
         """
-        from sim.studies.weighed import weigh_run
+        from sim.studies.weigh.weighed import weigh_run
 
         return weigh_run(self.folder, statements, weight, method, readings)
 
@@ -158,7 +158,9 @@ class Result:
 
 def answer(order: Order) -> int:
     """Forecast the scenario of an order, show the table and draw the figures."""
-    from sim.studies import report, splitting, table
+    from sim.studies import table
+    from sim.studies.report import study as report
+    from sim.studies.splitting import study as splitting
 
     scenario, settings = order.scenario(), order.settings
     if settings.method == SPLITTING:
@@ -251,7 +253,7 @@ def forecast(
     Raises CheckError when ``settings.again`` finds another content than the run on disk, RunError when the run could
     not finish or another process is at work on it.
     """
-    if settings.method == SPLITTING:  # sim.studies.splitting makes that
+    if settings.method == SPLITTING:  # sim.studies.splitting.study makes that
         raise SettingError(
             "run.method: splitting gives chances by branching histories, not a forecast's folder of rows"
         )

@@ -19,7 +19,7 @@ from sim.studies import forecast
 from sim.studies.settings import SettingError, read_settings
 
 if TYPE_CHECKING:
-    from sim.studies.compare import Comparison
+    from sim.studies.compare.study import Comparison
 
 
 def run(
@@ -51,8 +51,8 @@ def compare(
     results: str | Path,
 ) -> Comparison:
     """Variants against a scenario, see :func:`sim.compare`; ``settings`` as for :func:`run`."""
-    from sim.studies import compare as study
-    from sim.studies.compare_variants import variants_of
+    from sim.studies.compare import study
+    from sim.studies.compare.variants import variants_of
 
     built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
     whole = {

@@ -9,7 +9,7 @@ from sim.statistics.shown import date_words, plural, with_range, words
 from sim.studies import stored, table
 from sim.studies.order import Order, remark, yes_or_no
 from sim.studies.stored import Stored
-from sim.studies.sweep_table import headline
+from sim.studies.sweep.table import headline
 
 if TYPE_CHECKING:
     from rich.console import Console

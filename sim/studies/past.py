@@ -36,7 +36,7 @@ from sim.statistics.paired import paired_shares
 from sim.statistics.shown import date_words, percent, words
 from sim.studies import shared
 from sim.studies.settings import SURVIVED, SettingError, Settings
-from sim.studies.update_mix import earlier, only_bearing, read_by, without_actions
+from sim.studies.update.mix import earlier, only_bearing, read_by, without_actions
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sim.studies import ledger_book as books
 from sim.studies.forecast import Result, forecast, load, task_of
+from sim.studies.ledger import book as books
 from sim.studies.order import Order, remark, say_folder, watched
 from sim.studies.past import work
-from sim.studies.score_laws import Law, laws_of
-from sim.studies.weighed import opened
+from sim.studies.score.laws import Law, laws_of
+from sim.studies.weigh.weighed import opened
 
 if TYPE_CHECKING:
     from sim.runs.plan import Task
@@ -35,7 +35,7 @@ Data = dict[str, Any]
 
 def answer(order: Order) -> int:
     """Register the forecast of an order, or a saved one; print the ledger."""
-    from sim.studies.ledger import shown
+    from sim.studies.ledger.study import shown
 
     book = books.read(books.folder_of(order))
     folder = order.study.get("run")

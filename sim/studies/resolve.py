@@ -16,8 +16,8 @@ from typing import Any, Final
 from sim.model.expressions import nearest
 from sim.scenario import quantities
 from sim.scenario.reading import read_file
-from sim.studies import ledger_book as books
 from sim.studies.happened import NEVER, Asked, Happened, read
+from sim.studies.ledger import book as books
 from sim.studies.order import Order, remark, say_folder
 from sim.studies.settings import SettingError
 
@@ -29,7 +29,7 @@ Data = dict[str, Any]
 
 def answer(order: Order) -> int:
     """Put a file of what happened to the forecasts that it resolves; print the ledger."""
-    from sim.studies.ledger import shown
+    from sim.studies.ledger.study import shown
 
     given = order.study.get("happened")
     if not isinstance(given, str):

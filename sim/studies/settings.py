@@ -50,7 +50,7 @@ class Settings:
     ``most``; beside them ``inputs`` x ``histories`` for the range over the inputs. ``again`` recomputes a complete run.
     ``replication`` is the history that is traced. ``past``: inputs that survived the crisis so far, or a plain restart.
     ``method`` splitting: ``repeats`` times ``effort`` histories for each of the ``levels`` of ``level`` (None: of the
-    scenario's ladder), see :mod:`sim.studies.splitting`.
+    scenario's ladder), see :mod:`sim.studies.splitting.study`.
     """
 
     replications: int = 20_000

@@ -48,7 +48,7 @@ def show(run: Stored) -> None:
     if run.study == "forecast" and run.summary:
         table.show(run.summary, table.console())
     elif run.summary and run.study in TABLES:
-        importlib.import_module(f"sim.studies.{run.study}_table").show(run.summary, table.console())
+        importlib.import_module(f"sim.studies.{run.study}.table").show(run.summary, table.console())
     else:
         _print(run, [path for pattern in PAGES for path in sorted(run.folder.glob(pattern))])
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim.figures.sheets import indicators
 from sim.figures.style import save, settings
-from sim.studies.indicators_rows import Sign, ranked
+from sim.studies.indicators.rows import Sign, ranked
 from tests.figures.looks import outside, overlaps, texts
 
 N = 4_000

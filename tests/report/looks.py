@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from sim.scenario.scenario import Scenario
-from sim.studies import report
 from sim.studies.forecast import Result, forecast
+from sim.studies.report import study as report
 from sim.studies.settings import Settings
 from tests.runs import small
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim.report.page import render
-from sim.studies import report
+from sim.studies.report import study as report
 from tests.report.looks import ARABIC, HOSTILE, LONG, QUICK, Page, hostile, written
 
 #: The first screen, in the order in which it is to be read.

@@ -24,7 +24,7 @@ from sim.scenario.source import Source
 from sim.studies.describe import describe
 from sim.studies.settings import Settings
 from sim.studies.trace import write
-from sim.studies.update_mix import Pair, items, mixed, read_by
+from sim.studies.update.mix import Pair, items, mixed, read_by
 from tests.scenario.mini import MINI, bend, made, problems
 
 STATE = "  struck: {start: no"

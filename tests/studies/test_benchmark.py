@@ -18,17 +18,15 @@ from sim.model.expressions import Number, parse
 from sim.model.spec import Delay, Spec, Tension
 from sim.runs import store
 from sim.scenario.reading import read_file
-from sim.studies import (
-    benchmark,
-    benchmark_loop,
-    benchmark_measures,
-    benchmark_network,
-    benchmark_user_style,
-    command,
-)
-from sim.studies import benchmark_contest as contest
-from sim.studies.benchmark_contest import Contestant, DisagreementError
-from sim.studies.benchmark_workload_b import PUSHES, workload_b
+from sim.studies import command
+from sim.studies.benchmark import contest
+from sim.studies.benchmark import loop as benchmark_loop
+from sim.studies.benchmark import measures as benchmark_measures
+from sim.studies.benchmark import network as benchmark_network
+from sim.studies.benchmark import study as benchmark
+from sim.studies.benchmark import user_style
+from sim.studies.benchmark.contest import Contestant, DisagreementError
+from sim.studies.benchmark.workload_b import PUSHES, workload_b
 from sim.studies.library import scenario_of
 from sim.studies.settings import SettingError
 from tests.figures.looks import overlaps
@@ -44,7 +42,7 @@ def test_peer_and_scenario_hold_the_same_numbers() -> None:
     written = re.findall(r"(?:rate|always): exp\((.*)\)", text)
     number = re.compile(r"([-+]?)\s?(\d+\.\d+)")
     in_file = [float(sign + value) for line in written for sign, value in number.findall(line)]
-    in_peer = [c for row in benchmark_user_style.COEFFICIENTS for c in (*row[:5], row[6], row[5]) if c != 0]
+    in_peer = [c for row in user_style.COEFFICIENTS for c in (*row[:5], row[6], row[5]) if c != 0]
     assert in_file == in_peer
 
 
@@ -71,7 +69,7 @@ def scenario_model() -> Model:
 def test_the_check_passes_and_sees_another_model(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = peers(contest.SIMPY, "plain Python loop")
     contest.check(model, ours)
-    monkeypatch.setattr(benchmark_user_style.Crisis, "hazards", lambda self, a: [0.05] * 8)
+    monkeypatch.setattr(user_style.Crisis, "hazards", lambda self, a: [0.05] * 8)
     with pytest.raises(DisagreementError, match="not the same model"):
         contest.check(model, ours)
     different = lockstep.simulate(model, plan(1, 180.0, 40))

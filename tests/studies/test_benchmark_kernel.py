@@ -6,7 +6,8 @@ import pytest
 from sim.engines import compiled, lockstep
 from sim.engines.interface import plan
 from sim.model.compiled import compile_model
-from sim.studies import benchmark_kernel as kernel
+from sim.studies.benchmark import kernel
+from sim.studies.benchmark.contest import SEED, UNTIL
 from sim.studies.library import scenario_of
 
 needs_numba = pytest.mark.skipif(not compiled.installed(), reason="needs Numba: install the extra `compiled`")
@@ -43,7 +44,7 @@ def test_parts_and_sum_belong_together(monkeypatch: pytest.MonkeyPatch) -> None:
     model = compile_model(scenario_of("workload_a").spec)
     found, engine = kernel.costs(model, 2)
     often = {cost.name: cost.per_event for cost in found}
-    rows = lockstep.simulate(model, plan(kernel.SEED, kernel.UNTIL, 2_000))
+    rows = lockstep.simulate(model, plan(SEED, UNTIL, 2_000))
     starts = rows.events.size / rows.events.sum()
     draws, actors, chosen, moved = often.values()
     assert draws == pytest.approx(1 + 24 * starts)

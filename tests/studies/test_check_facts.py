@@ -12,9 +12,9 @@ from scipy import stats
 
 from sim.figures.sheets import facts as figures
 from sim.studies import command
-from sim.studies.check_facts import FAN, Data, answer, computed, plot, question
-from sim.studies.check_facts_run import first_times, gather
-from sim.studies.check_facts_table import percentile, show
+from sim.studies.check_facts.run import first_times, gather
+from sim.studies.check_facts.study import FAN, Data, answer, computed, plot, question
+from sim.studies.check_facts.table import percentile, show
 from sim.studies.forecast import task_of
 from sim.studies.settings import CheckError, SettingError
 from sim.studies.table import console

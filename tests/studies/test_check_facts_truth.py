@@ -19,7 +19,7 @@ from sim.runs.plan import Part, Task, simulate_part
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.statistics import weighted
-from sim.studies.check_facts_run import gather
+from sim.studies.check_facts.run import gather
 from sim.studies.forecast import task_of
 from sim.studies.settings import Settings
 from tests.studies.two_dates import DAYS, DAYS_BEFORE, FIRST, SHAPE, TEXT

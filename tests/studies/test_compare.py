@@ -24,11 +24,11 @@ from sim.scenario.problems import ScenarioError
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.statistics.paired import paired_shares
-from sim.studies import compare
-from sim.studies.compare import Question, computed, question, sides_of
-from sim.studies.compare_parts import Counts, parting, plain, range_of_differences
-from sim.studies.compare_table import parts, show
-from sim.studies.compare_variants import MAY, changed, variants_of
+from sim.studies.compare import study as compare
+from sim.studies.compare.parts import Counts, parting, plain, range_of_differences
+from sim.studies.compare.study import Question, computed, question, sides_of
+from sim.studies.compare.table import parts, show
+from sim.studies.compare.variants import MAY, changed, variants_of
 from sim.studies.forecast import forecast
 from sim.studies.library import scenario_of
 from sim.studies.settings import CheckError, SettingError, Settings

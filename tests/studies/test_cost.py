@@ -8,9 +8,11 @@ import pytest
 
 from sim.figures.sheets import cost as figure
 from sim.scenario.reading import read_bytes
-from sim.studies import cost, cost_measure, cost_page
-from sim.studies.cost_cluster import SCHEDULER, Costs, costs, enough, planned, plans
-from sim.studies.cost_measure import Case, measured
+from sim.studies.cost import measure as cost_measure
+from sim.studies.cost import page
+from sim.studies.cost import study as cost
+from sim.studies.cost.cluster import SCHEDULER, Costs, costs, enough, planned, plans
+from sim.studies.cost.measure import Case, measured
 from sim.studies.order import Order
 from sim.studies.settings import SettingError, Settings
 from tests.figures.looks import overlaps
@@ -72,7 +74,7 @@ def test_no_plan_is_quicker_than_its_work_allows() -> None:
 
 
 def test_the_page_holds_the_numbers_and_its_arithmetic(data: dict[str, Any]) -> None:
-    text = cost_page.told(data)
+    text = page.told(data)
     assert "10,000,000,000 × 40.0 µs / 1,000 = 6.67 min" in text
     assert "10,000,000,000 × 2.00 µs = 5.56 h" in text
     assert "From about 20 cores on" in text

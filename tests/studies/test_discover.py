@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from sim.statistics import boxes
-from sim.studies import discover, discover_prim
-from sim.studies.discover import Question, computed, inputs_of, question
-from sim.studies.discover_event import Event
-from sim.studies.discover_table import rule, show, verdict
+from sim.studies.discover import prim as discover_prim
+from sim.studies.discover import study as discover
+from sim.studies.discover.event import Event
+from sim.studies.discover.study import Question, computed, inputs_of, question
+from sim.studies.discover.table import rule, show, verdict
 from sim.studies.library import scenario_of
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console

@@ -16,11 +16,11 @@ from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.statistics.information import ratio_interval
-from sim.studies import indicators
 from sim.studies.forecast import Result, forecast
-from sim.studies.indicators import Asked, asked_of, computed, counts_at, indicators_of
-from sim.studies.indicators_rows import Sign, pairs_of, ranked
-from sim.studies.indicators_table import show
+from sim.studies.indicators import study as indicators
+from sim.studies.indicators.rows import Sign, pairs_of, ranked
+from sim.studies.indicators.study import Asked, asked_of, computed, counts_at, indicators_of
+from sim.studies.indicators.table import show
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console
 from tests.runs import small

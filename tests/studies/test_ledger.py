@@ -11,14 +11,17 @@ import pytest
 
 from sim.scenario.problems import ScenarioError
 from sim.scenario.reading import read_bytes
-from sim.studies import command, ledger, ledger_book, score
+from sim.studies import command
 from sim.studies.forecast import Result, forecast, task_of
 from sim.studies.happened import asked_of, read
-from sim.studies.ledger_book import Book
-from sim.studies.ledger_page import markdown, show
-from sim.studies.ledger_scores import BINS, scored
+from sim.studies.ledger import book as ledger_book
+from sim.studies.ledger import study as ledger
+from sim.studies.ledger.book import Book
+from sim.studies.ledger.page import markdown, show
+from sim.studies.ledger.scores import BINS, scored
 from sim.studies.register import register
 from sim.studies.resolve import resolve
+from sim.studies.score import study as score
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
 from tests.runs import small

@@ -18,16 +18,17 @@ from sim.runs.past import APART, Past
 from sim.runs.plan import Part, play, simulate_part, surviving_inputs
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
-from sim.studies import tornado, update
 from sim.studies.describe import describe
 from sim.studies.forecast import Result, forecast, identity_of, load, task_of
 from sim.studies.library import scenario_of
 from sim.studies.past import _first, apart, known_past, lines, named, past_of, work
 from sim.studies.settings import RESTART, SettingError, Settings, read_settings
+from sim.studies.tornado import study as tornado
 from sim.studies.trace import replay
-from sim.studies.update_mix import TIME, Pair, items, mixed
-from sim.studies.weighed import opened
-from sim.studies.weighed_then import _as_of
+from sim.studies.update import study as update
+from sim.studies.update.mix import TIME, Pair, items, mixed
+from sim.studies.weigh.then import _as_of
+from sim.studies.weigh.weighed import opened
 from tests.runs import small
 from tests.runs.test_past import CRISIS
 from tests.scenario.mini import MINI, act, bend, made, problems

@@ -13,10 +13,11 @@ from sim.runs.tally import Tally
 from sim.scenario.reading import read_bytes
 from sim.scenario.source import Source
 from sim.statistics.sequence import anytime
-from sim.studies import precision, sweep, table
+from sim.studies import precision, table
 from sim.studies.forecast import Result, answer, forecast, named
 from sim.studies.order import Order
 from sim.studies.settings import SettingError, Settings, read_settings
+from sim.studies.sweep import study as sweep
 from tests.runs import small
 
 FAST: dict[str, Any] = {"inputs": 20, "histories": 5, "least": 250}

@@ -14,9 +14,14 @@ from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.statistics.shown import percent, with_range
-from sim.studies import command, report, report_drivers, report_first, tornado, update
+from sim.studies import command
 from sim.studies.forecast import forecast
+from sim.studies.report import drivers
+from sim.studies.report import first as report_first
+from sim.studies.report import study as report
 from sim.studies.settings import SettingError, Settings
+from sim.studies.tornado import study as tornado
+from sim.studies.update import study as update
 from tests.report.looks import QUICK, Page, written
 from tests.runs import small
 from tests.studies import two_dates
@@ -92,20 +97,20 @@ def test_an_input_that_decides_is_told_and_others_are_not() -> None:
         drawn[names[2]] = (generator.random(2_000) < 0.3).astype(np.int64)
         many = [f"input.i{i}" for i in range(20)]
         happened = generator.random(2_000) < 0.2
-        rows = [row for row in report_drivers._tenths(scenario, happened, drawn) if row["error"] > 0]
+        rows = [row for row in drivers._tenths(scenario, happened, drawn) if row["error"] > 0]
         columns = [generator.random(2_000) for _ in many]
         ends = [(column <= 0.1, column >= 0.9) for column in columns]
-        more = [report_drivers._row(("i", "", scenario.inputs[0].evidence), happened, end, ("", "")) for end in ends]
+        more = [drivers._row(("i", "", scenario.inputs[0].evidence), happened, end, ("", "")) for end in ends]
         rows += [row for row in more if row is not None]
-        told_apart = report_drivers.told_apart([r["difference"] for r in rows], [r["error"] for r in rows])
+        told_apart = drivers.told_apart([r["difference"] for r in rows], [r["error"] for r in rows])
         wrong += any(told_apart)
         naive += any(abs(row["difference"]) > row["error"] for row in rows)
     assert wrong < 10
     assert naive > 20
     pace = generator.random(4_000)
     drawn = {"input.pace": pace, "input.force_x": generator.random(4_000)}
-    rows = report_drivers._tenths(scenario, generator.random(4_000) < pace, drawn)
-    clear = report_drivers.told_apart([row["difference"] for row in rows], [row["error"] for row in rows])
+    rows = drivers._tenths(scenario, generator.random(4_000) < pace, drawn)
+    clear = drivers.told_apart([row["difference"] for row in rows], [row["error"] for row in rows])
     assert clear == [True, False]
     assert rows[0]["difference"] == pytest.approx(0.9, abs=0.09)  # four standard errors
 

@@ -12,10 +12,12 @@ import pytest
 from sim.scenario.problems import ScenarioError
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
-from sim.studies import command, score, score_laws
+from sim.studies import command
 from sim.studies.forecast import Result, forecast, task_of
 from sim.studies.happened import asked_of, read
-from sim.studies.score_table import show
+from sim.studies.score import laws as score_laws
+from sim.studies.score import study as score
+from sim.studies.score.table import show
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console
 from tests.runs import small

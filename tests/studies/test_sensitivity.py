@@ -16,11 +16,11 @@ from sim.runs.plan import Part as RunPart
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
-from sim.studies import sensitivity
-from sim.studies.sensitivity import Question, computed, question
-from sim.studies.sensitivity_ablation import mechanisms, without
-from sim.studies.sensitivity_design import Quantity, anew, by_basis, pick_freeze, play_design, uncertain_inputs
-from sim.studies.sensitivity_table import footer, show
+from sim.studies.sensitivity import study as sensitivity
+from sim.studies.sensitivity.ablation import mechanisms, without
+from sim.studies.sensitivity.design import Quantity, anew, by_basis, pick_freeze, play_design, uncertain_inputs
+from sim.studies.sensitivity.study import Question, computed, question
+from sim.studies.sensitivity.table import footer, show
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
 from tests.runs import small
@@ -204,7 +204,7 @@ def test_points_do_not_depend_on_how_the_work_is_cut(monkeypatch: pytest.MonkeyP
     specs, quantities = pick_freeze(scenario().spec, [["pace"]], ["pace", "step"]), [Quantity("count", "steps")]
     results = []
     for together in (20_000, 40):
-        monkeypatch.setattr("sim.studies.sensitivity_design.TOGETHER", together)
+        monkeypatch.setattr("sim.studies.sensitivity.design.TOGETHER", together)
         done: list[int] = []
         found = play_design(specs, quantities, 50, 30, 3, settings=SERIAL, progress=done.append)
         results.append(found.values)

@@ -20,10 +20,12 @@ from sim.runs.plan import play, surviving_inputs
 from sim.runs.shorter import covering, shorter
 from sim.scenario.reading import read_bytes
 from sim.scenario.source import Source
-from sim.studies import shared, sweep, sweep_together
+from sim.studies import shared
 from sim.studies.forecast import Result, forecast, task_of
 from sim.studies.order import Order
 from sim.studies.settings import Settings
+from sim.studies.sweep import study as sweep
+from sim.studies.sweep import together
 from tests.runs import small
 from tests.runs.test_past import CRISIS
 
@@ -192,9 +194,9 @@ def test_jobs_that_cannot_go_together_do_not(tmp_path: Path) -> None:
         settings = Settings(**{**FAST, **changes})
         return Order({**job(tmp_path, until).configuration, "run": {}}, settings, None, "escalation")
 
-    assert sweep_together.groups([order(30), None, order(60), order(60)]) == [[0, 2]]
-    assert sweep_together.groups([order(30), order(60, seed=2), order(90, replications=10)]) == []
-    assert sweep_together.groups([order(30, precision=0.1), order(60, precision=0.1)]) == []
+    assert together.groups([order(30), None, order(60), order(60)]) == [[0, 2]]
+    assert together.groups([order(30), order(60, seed=2), order(90, replications=10)]) == []
+    assert together.groups([order(30, precision=0.1), order(60, precision=0.1)]) == []
 
 
 def test_a_group_stopped_goes_on_and_ends_the_same(

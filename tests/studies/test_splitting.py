@@ -15,11 +15,14 @@ from sim.model.expressions import parse
 from sim.runs import store
 from sim.scenario.scenario import Scenario
 from sim.scenario.source import Source
-from sim.studies import command, show, splitting, splitting_table, stored, sweep
+from sim.studies import command, show, stored
 from sim.studies.forecast import forecast
 from sim.studies.library import scenario_of
 from sim.studies.settings import CheckError, SettingError, Settings, read_settings
-from sim.studies.splitting_table import cell, footer, many, number
+from sim.studies.splitting import study as splitting
+from sim.studies.splitting import table as splitting_table
+from sim.studies.splitting.table import cell, footer, many, number
+from sim.studies.sweep import study as sweep
 from sim.studies.table import console
 from tests.runs import small
 

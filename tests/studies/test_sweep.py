@@ -25,9 +25,12 @@ from sim.figures.sheets import sweep as figure
 from sim.figures.style import ERROR, RANGE, save
 from sim.scenario.problems import ScenarioError
 from sim.scenario.source import Source
-from sim.studies import sweep, sweep_index, sweep_table, sweeper
 from sim.studies.forecast import forecast, load
 from sim.studies.settings import SettingError, Settings, settings_of
+from sim.studies.sweep import index
+from sim.studies.sweep import study as sweep
+from sim.studies.sweep import sweeper
+from sim.studies.sweep import table as sweep_table
 from sim.studies.table import console
 from tests.figures.looks import overlaps, texts
 from tests.runs import small
@@ -129,7 +132,7 @@ def test_the_index_says_what_the_runs_say(here: Path, escalation: Command) -> No
         assert (row["n"], row["seed"], row["as_of"]) == (300, 1, "2025-11-17")
         assert row["until_days"] == summary["until_days"]
         last = str(summary["until_days"])
-        for share in sweep_index.SHARES:
+        for share in index.SHARES:
             assert row[f"outcome.blows.{share}"] == summary["outcomes"]["blows"][share]
             assert row[f"flag.at_the_top.{share}"] == summary["flags"]["at_the_top"][share]
             assert row[f"milestone.strike.30.{share}"] == summary["milestones"]["strike"]["by"]["30"][share]
@@ -304,21 +307,21 @@ def test_columns_have_the_type_of_their_values(tmp_path: Path) -> None:
         {"job": 1, "a": 1, "b": 1, "c": True, "d": "x", "e": [1, 2], "f": None, "g": 2**70, "status": "done"},
         {"job": 2, "a": 2, "b": 2.5, "c": None, "d": 3, "e": None, "f": None, "g": 1, "status": "done"},
     ]
-    sweep_index.write(tmp_path, "hash", list("abcdefg"), rows)
+    index.write(tmp_path, "hash", list("abcdefg"), rows)
     table = pq.read_table(tmp_path / "index.parquet")
     kinds = dict(zip(table.column_names, table.schema.types, strict=True))
     text = pa.string()
     assert [kinds[key] for key in "abcdefg"] == [pa.int64(), pa.float64(), pa.bool_(), text, text, text, text]
     assert table.column("e").to_pylist() == ["[1, 2]", None]
-    assert sorted(sweep_index.read(tmp_path, "hash")) == [1, 2]
-    assert sweep_index.read(tmp_path, "other") == {}
+    assert sorted(index.read(tmp_path, "hash")) == [1, 2]
+    assert index.read(tmp_path, "other") == {}
     (tmp_path / "index.parquet").write_bytes(b"PAR1 torn")
-    assert sweep_index.read(tmp_path, "hash") == {}
+    assert index.read(tmp_path, "hash") == {}
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-2 d", "@SUM(A1)", "\tx", "\r=x", " =x", "|calc"])
 def test_no_cell_of_the_csv_is_taken_for_a_formula(tmp_path: Path, cell: str) -> None:
-    sweep_index.write(tmp_path, "hash", [cell], [{"job": 1, cell: cell, "error": cell, "n": -3}])
+    index.write(tmp_path, "hash", [cell], [{"job": 1, cell: cell, "error": cell, "n": -3}])
     with (tmp_path / "index.csv").open(newline="", encoding="utf-8") as file:
         header, row = csv.reader(file)
     shown = f"'{cell}".replace("\r", " ")
@@ -500,7 +503,7 @@ def test_the_table_says_its_deadline_and_leaves_out_what_never_happens(summaries
     assert "tension.start" in text.replace("\n", "")
     assert "2 jobs of 400 simulated histories, seed 1, 2; sampling error at most " in text
     assert "under assumptions" in text
-    nothing = dict.fromkeys(sweep_index.SHARES, 0.001)
+    nothing = dict.fromkeys(index.SHARES, 0.001)
     never = [{**s, "outcomes": {**s["outcomes"], "settlement": nothing}} for s in summaries[:2]]
     assert "Under 1 % in every job, at both ends of the range: settlement." in shown(*never)
     # Where not all columns fit beside one another they follow in blocks, each with the keys; no word is broken.

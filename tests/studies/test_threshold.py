@@ -16,13 +16,13 @@ from sim.model.spec import Quantity
 from sim.runs.plan import Part, Task, simulate_part
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
-from sim.studies import threshold
-from sim.studies.discover_event import Event
+from sim.studies.discover.event import Event
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
-from sim.studies.threshold import computed, question
-from sim.studies.threshold_axis import models_of
-from sim.studies.threshold_table import show, verdict
+from sim.studies.threshold import study as threshold
+from sim.studies.threshold.axis import models_of
+from sim.studies.threshold.study import computed, question
+from sim.studies.threshold.table import show, verdict
 from tests.studies.test_tornado import DAY, TEXT, scenario
 
 N = 1_000

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sim.scenario.build import build
 from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
-from sim.studies import tornado
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
-from sim.studies.tornado import Question, computed, doubts, play, question
-from sim.studies.tornado_table import footer, show
+from sim.studies.tornado import study as tornado
+from sim.studies.tornado.study import Question, computed, doubts, play, question
+from sim.studies.tornado.table import footer, show
 from tests.runs import small
 
 Floats = NDArray[np.float64]

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.studies import rows, typical
+from sim.studies import rows
 from sim.studies.forecast import Result, forecast, task_of
 from sim.studies.settings import SettingError, Settings
-from sim.studies.typical import NEVER, Asked, asked_of, computed, coordinates, representatives, typical_of
-from sim.studies.typical_page import page
-from sim.studies.typical_paths import paths_of
+from sim.studies.typical import study as typical
+from sim.studies.typical.page import page
+from sim.studies.typical.paths import paths_of
+from sim.studies.typical.study import NEVER, Asked, asked_of, computed, coordinates, representatives, typical_of
 from tests.runs import small
 
 SETTINGS = Settings(replications=1_500, inputs=20, histories=5)

@@ -21,15 +21,16 @@ from sim.scenario.reading import read_bytes
 from sim.scenario.scenario import Scenario
 from sim.statistics import shapley
 from sim.statistics.odds import expit, logit
-from sim.studies import command, update
+from sim.studies import command
 from sim.studies.library import scenario_of
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
-from sim.studies.update import Question, computed, question
-from sim.studies.update_mix import TIME, Pair, items, mixed, only_bearing, read_by
-from sim.studies.update_parts import batches
-from sim.studies.update_table import footer, show
-from sim.studies.update_without import without
+from sim.studies.update import study as update
+from sim.studies.update.mix import TIME, Pair, items, mixed, only_bearing, read_by
+from sim.studies.update.parts import batches
+from sim.studies.update.study import Question, computed, question
+from sim.studies.update.table import footer, show
+from sim.studies.update.without import without
 from tests.runs import small
 
 DATA = "basis: {data: invented}"

@@ -19,8 +19,8 @@ from sim.studies.forecast import Result, forecast
 from sim.studies.order import Order
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console
-from sim.studies.weigh import asked_of, sentence, weigh
-from sim.studies.weigh_table import show
+from sim.studies.weigh.study import asked_of, sentence, weigh
+from sim.studies.weigh.table import show
 from tests.figures.looks import overlaps, texts
 from tests.runs import small
 

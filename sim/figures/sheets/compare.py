@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.figures.dates import calendar
+from sim.figures.sheets.timeline import GAP, LANE, LEFT, LINE, RIGHT, RUNG, TYPE, WIDTH, Label, Placed, place
 from sim.figures.style import (
     BLUE,
     ERROR,
@@ -32,7 +33,6 @@ from sim.figures.style import (
     told,
     wrapped,
 )
-from sim.figures.sheets.timeline import GAP, LANE, LEFT, LINE, RIGHT, RUNG, TYPE, WIDTH, Label, Placed, place
 from sim.statistics.shown import date_words, percent, words
 
 #: Width of the column of sentences in inches, and least height of a row.

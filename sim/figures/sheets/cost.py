@@ -18,7 +18,7 @@ PLAIN: Final = FuncFormatter(lambda x, _: f"{x:,.0f}")
 
 @styled
 def draw(data: Mapping[str, Any]) -> Figure:
-    """Figure of the costs. ``data`` as :mod:`sim.studies.cost` keeps them."""
+    """Figure of the costs. ``data`` as :mod:`sim.studies.cost.study` keeps them."""
     of = {what: [row for row in data["rows"] if row["what"] == what] for what in ("histories", "actions", "workers")}
     figure = Figure(figsize=(WIDTH, 7.6), layout="constrained")
     (upper, right), (lower, last) = figure.subplots(2, 2)

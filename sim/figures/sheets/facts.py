@@ -50,7 +50,7 @@ TAIL: Final = 0.002
 def predicted(data: Mapping[str, Any]) -> Figure:
     """One panel for each fact: shares of the histories with each number, and the number reported.
 
-    ``data`` is the summary of the study, see :func:`sim.studies.check_facts.computed`.
+    ``data`` is the summary of the study, see :func:`sim.studies.check_facts.study.computed`.
     """
     facts = data["facts"][:PANELS]
     columns = min(len(facts), 3)

@@ -67,7 +67,8 @@ def on(ax: Axes, data: Mapping[str, Any]) -> None:
     outcomes = _seen(data)
     _ways(ax, outcomes, _height(outcomes))
     scaled(ax, WIDTH, _height(outcomes))
-    titled(ax, f"{data['title']}: ways into each outcome ({histories(data['replications'])}, seed {data['seed']})")
+    made = f"{histories(data['replications'])}, seed {data['seed']}, under assumptions"
+    titled(ax, f"{data['title']}: ways into each outcome ({made})")
 
 
 def size(data: Mapping[str, Any]) -> tuple[float, float]:

@@ -94,7 +94,7 @@ def on(ax: Axes, data: Mapping[str, Any]) -> None:
         strip = ax.inset_axes((0.0, 1 - ladder / whole, 1.0, ladder / whole))
         _ladder(strip, data)
         scaled(strip, WIDTH - LEFT - RIGHT, ladder)
-    titled(ax, _which(data))
+    titled(ax, f"One of many histories, invented. {_which(data)}")
     ax.set_xlabel(wrapped(_foot(data, lanes, placed), WIDTH - LEFT), fontsize=SMALL, loc="left")
 
 

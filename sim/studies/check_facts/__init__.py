@@ -1,0 +1,1 @@
+"""An earlier forecast held against what was reported later."""

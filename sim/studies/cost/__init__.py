@@ -1,0 +1,1 @@
+"""What a run costs here, and what it would cost on a cluster."""

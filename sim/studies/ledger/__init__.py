@@ -1,0 +1,1 @@
+"""Registered forecasts: the book, its chain of hashes, scores and page."""

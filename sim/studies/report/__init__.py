@@ -1,0 +1,1 @@
+"""What stands on the page of a run, part by part; sim.report sets it."""

@@ -1,0 +1,1 @@
+"""Several runs of one command: their jobs, shared histories, index, table."""

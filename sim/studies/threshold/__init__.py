@@ -1,0 +1,1 @@
+"""The value of a number at which a chance crosses a level."""

@@ -1,0 +1,1 @@
+"""Each judgement at the ends of its range, on the same luck."""

@@ -1,0 +1,1 @@
+"""Histories that stand for many, and the ways that lead to each outcome."""

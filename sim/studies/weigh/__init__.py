@@ -1,0 +1,1 @@
+"""Weight given to stated probabilities."""
