@@ -1,8 +1,10 @@
 """Escalation simulator: what reports of a crisis imply under openly stated assumptions.
 
 >>> import sim
->>> result = sim.run("two_rivals", replications=2_000)  # doctest: +SKIP
+>>> result = sim.demo()  # doctest: +SKIP
 >>> result.outcomes["war"]["probability"]  # doctest: +SKIP
+
+What is public: the names in ``__all__``, and what their docstrings say. Nothing else is imported with this module.
 """
 
 from __future__ import annotations
@@ -13,11 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from sim import figures as figures
     from sim.scenario.scenario import Scenario as Scenario
-    from sim.studies.compare.study import Comparison
-    from sim.studies.forecast import Result
+    from sim.studies.compare.study import Comparison as Comparison
+    from sim.studies.forecast import Result as Result
+    from sim.studies.stored import Stored as Stored
+    from sim.studies.weigh.weighed import Weighed as Weighed
 
-__all__ = ["Scenario", "__version__", "compare", "load", "run"]
+__all__ = [
+    "Comparison",
+    "Result",
+    "Scenario",
+    "Stored",
+    "Weighed",
+    "__version__",
+    "compare",
+    "demo",
+    "figures",
+    "load",
+    "run",
+    "stored",
+]
+#: Public names and where they are at home.
+_HOMES = {
+    "Comparison": "sim.studies.compare.study",
+    "Result": "sim.studies.forecast",
+    "Scenario": "sim.scenario.scenario",
+    "Stored": "sim.studies.stored",
+    "Weighed": "sim.studies.weigh.weighed",
+}
 
 
 def run(
@@ -27,6 +53,8 @@ def run(
     until: str | float | None = None,
     changes: Mapping[str, Any] | None = None,
     replications: int = 20_000,
+    inputs: int = 250,
+    histories: int = 80,
     seed: int = 1,
     past: str = "survived",
     results: str | Path = "results",
@@ -46,6 +74,8 @@ def run(
         Date of the forecast (``"2025-11-17"``); its end, as a date or in days. The scenario's own by default.
     changes
         Path in the scenario -> value, such as ``{"inputs.talks_x.uniform": [0.1, 0.3]}``.
+    inputs, histories
+        Draws of the inputs for the range over the inputs, each with so many histories.
     past
         ``survived``: with the inputs under which the crisis could come to where it stands; ``restart``: whatever is
         drawn.
@@ -65,6 +95,7 @@ def run(
     from sim.studies import library
 
     amounts = {"replications": replications, "precision": precision, "most": most}
+    amounts |= {"inputs": inputs, "histories": histories}
     settings = {**amounts, "seed": seed, "past": past, "engine": engine}
     return library.run(scenario, as_of, until, changes or {}, settings=settings, results=results, precise=precise)
 
@@ -107,10 +138,34 @@ def compare(
 
 
 def load(folder: str | Path) -> Result:
-    """A complete run from its folder. Raises RuntimeError where there is none."""
+    """A complete forecast from its folder. Raises RuntimeError where there is none."""
     from sim.studies import library
 
     return library.load(folder)
+
+
+def stored(run: str | Path, results: str | Path = "results") -> Stored:
+    """A run of any study: its folder, its ``summary`` (plain data) and its ``manifest``; :mod:`sim.figures` draws it.
+
+    ``run`` is a path, a name under ``results`` such as ``"two_rivals/tornado-1234"``, or how such a name begins.
+
+    Raises ValueError where none or more than one could be meant.
+    """
+    from sim.studies import library
+
+    return library.stored_run(run, results)
+
+
+def demo(replications: int = 3_000, *, results: str | Path = "results") -> Result:
+    """A first look in a second: a made-up border crisis, simulated, its table printed and the result returned.
+
+    >>> import sim
+    >>> result = sim.demo()  # doctest: +SKIP
+    >>> sim.figures.outcomes(result)  # doctest: +SKIP
+    """
+    from sim.studies import library
+
+    return library.demo(replications, results)
 
 
 def __getattr__(name: str) -> Any:
@@ -121,8 +176,12 @@ def __getattr__(name: str) -> Any:
             return version("escalation-simulator")
         except PackageNotFoundError:
             return "0 (not installed)"
-    if name == "Scenario":
-        from sim.scenario.scenario import Scenario
+    if name in _HOMES or name == "figures":
+        from importlib import import_module
 
-        return Scenario
+        return getattr(import_module(_HOMES[name]), name) if name in _HOMES else import_module("sim.figures")
     raise AttributeError(f"module 'sim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -59,7 +59,7 @@ Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not finished or a job faile
 #: Studies that share a line.
 TOGETHER: Final = (
     (("tornado", "sensitivity", "discover", "threshold"), "What drives the answer, and which inputs turn it?"),
-    (("list", "show", "report", "diff"), "Stored runs: which there are, one again, its page, how two differ."),
+    (("list", "show", "report", "plot", "diff"), "Stored runs: all, one again, its page, its figures, how two differ."),
     (("register", "resolve", "ledger"), "Forecasts written down before one knows; what happened; how good they were."),
     (("benchmark", "cost", "verify", "random_models"), "How fast are the engines, what do runs cost; are they exact?"),
 )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sim.model import expressions
 from sim.model.expressions import TRUE, Call, Column, Expression, Number, compile_program, product
 from sim.model.laws import Law
-from sim.model.spec import Action, Branch, Calendar, Delay, Immediate, Rate, Spec
+from sim.model.spec import TIME, Action, Branch, Calendar, Delay, Immediate, Rate, Spec
 from sim.scenario.scenario import Scenario
 from sim.statistics.shown import date_words, words
 
@@ -50,7 +50,7 @@ def links(scenario: Scenario) -> Data:
         "idle": [actor.label for name, actor in scenario.actors.items() if name not in acting],
         "columns": list(_columns(scenario, read)),
         "actions": actions,
-        "readers": _readers(scenario),
+        "readers": _readers(scenario, asked),
     }
 
 
@@ -77,7 +77,7 @@ def _action(scenario: Scenario, asked: _Asked, action: Action) -> Data:
         mark(name)["guard"] = True
     speed = _speed(action)
     for name in asked.state(*speed):
-        mark(name)["speed"] = asked.way([part for part in speed if name in expressions.names(part)], name)
+        mark(name)["speed"] = asked.way([part for part in speed if name in asked.read(part)], name)
     for name in asked.state(*(part for branch in action.branches for part in _weight(branch))):
         mark(name)["choice"] = _choice(asked, action.branches, name)
     for effect in (effect for branch in action.branches for effect in branch.effects):
@@ -117,7 +117,7 @@ def _choice(asked: _Asked, branches: Sequence[Branch], name: str) -> Data:
     """How a number moves the chances of what follows; ``way`` only where all branches that read it agree."""
     found = []
     for number, branch in enumerate(branches):
-        parts = [part for part in _weight(branch) if name in expressions.names(part)]
+        parts = [part for part in _weight(branch) if name in asked.read(part)]
         if parts:
             one = asked.way(parts, name)
             found.append({"says": branch.label or f"branch {number + 1}", **one})
@@ -126,6 +126,7 @@ def _choice(asked: _Asked, branches: Sequence[Branch], name: str) -> Data:
     return {
         "way": ways.pop() if len(ways) == 1 else "either",
         "size": max(sizes) if sizes and len(sizes) == len(found) else None,
+        "doubt": any(one["doubt"] for one in found),
         "branches": found,
     }
 
@@ -161,18 +162,18 @@ def _length(days: float) -> str:
     return f"{float(f'{days:.2g}'):g} d"
 
 
-def _readers(scenario: Scenario) -> list[Data]:
+def _readers(scenario: Scenario, asked: _Asked) -> list[Data]:
     """Who reads the state beside the actions: the ladder, milestones, outcomes, and what ends a history."""
     spec = scenario.spec
     whens = {milestone.name: milestone.when for milestone in spec.milestones}
 
     def read(trees: Iterable[Expression]) -> list[str]:
         found: set[str] = set()
-        todo = [name for tree in trees for name in expressions.names(tree)]
+        todo = [name for tree in trees for name in asked.read(tree)]
         while todo:
             name = todo.pop()
-            if name in whens:
-                todo += expressions.names(whens[name])
+            if name in whens and name not in found:
+                todo += asked.read(whens[name])
             found.add(name)
         return [variable.name for variable in spec.variables if variable.name in found]
 
@@ -194,11 +195,21 @@ class _Asked:
         self.names = [*self.variables, *self.tensions, *(milestone.name for milestone in spec.milestones)]
         self.levels = {v.name: v.levels for v in spec.variables if v.levels}
         self.inputs = {q.name: q.law.quantile(np.array(POINTS)) for q in (*spec.inputs, *spec.amounts)}
-        self.constants = dict(spec.constants)
+        self.ordered = (*self.names, *self.inputs, TIME.name)
+        self.meanings: dict[str, Expression] = {name: Number(value) for name, value in spec.constants}
+        self.meanings |= {name: Column(i) for i, name in enumerate(self.ordered)}
+
+    def bound(self, tree: Expression) -> Expression:
+        """The tree over numbered columns; a word for a level is a number then, also where a milestone is called so."""
+        return expressions.bind(tree, self.meanings, self.levels)
+
+    def read(self, tree: Expression) -> list[str]:
+        """Names that a tree reads."""
+        return [self.ordered[i] for i in sorted(expressions.columns(self.bound(tree)))]
 
     def state(self, *trees: Expression) -> list[str]:
         """Names of the state in trees, in the order of the columns."""
-        read = {name for tree in trees for name in expressions.names(tree)}
+        read = {name for tree in trees for name in self.read(tree)}
         return [name for name in self.names if name in read]
 
     def median(self, tree: Expression) -> float:
@@ -209,24 +220,25 @@ class _Asked:
         """Which way the product of some trees goes as one number of the state rises, and by how much at most.
 
         ``size``: highest over lowest value, inputs at their medians; None where it may be stopped altogether. An open
-        count goes up by one.
+        count goes up by one. ``doubt``: at other points of the inputs it goes the other way.
         """
         tree = product(factors)
         others = [other for other in self.state(tree) if other != name]
         each = max(2, round(STATES ** (1 / max(len(others), 1))))
-        numbers = literals(tree)
+        numbers = literals(self.bound(tree))
         beside = list(itertools.islice(itertools.product(*(self._tried(o, numbers, each) for o in others)), STATES))
         own = self._tried(name, numbers, VALUES)
         columns = {other: np.array([row[i] for row in beside for _ in own]) for i, other in enumerate(others)}
         columns[name] = np.array(own * len(beside))
         curves = self._values(tree, columns).reshape(len(POINTS), len(beside), len(own))
-        steps = np.diff(curves, axis=2)
-        up, down = bool((steps > ALIKE).any()), bool((steps < -ALIKE).any())
+        up, down = ((sign * np.diff(curves, axis=2) > ALIKE).any(axis=(1, 2)) for sign in (1, -1))
+        # By the medians; whether the inputs leave that in doubt is said beside.
+        way = "either" if up[1] == down[1] else "up" if up[1] else "down"
         low, high = curves[1].min(axis=1), curves[1].max(axis=1)
         moved = high - low > ALIKE
         stopped = bool((low[moved] <= 0).any()) or not moved.any()
         size = None if stopped else float((high[moved] / low[moved]).max())
-        return {"way": "either" if up == down else "up" if up else "down", "size": size}
+        return {"way": way, "size": size, "doubt": way != "either" and bool((down if way == "up" else up).any())}
 
     def _tried(self, name: str, numbers: set[float], most: int) -> list[float]:
         """Values of a number of the state: all where they are few, else the ends and those named in the tree."""
@@ -246,13 +258,10 @@ class _Asked:
 
     def _values(self, tree: Expression, columns: Mapping[str, Floats]) -> Floats:
         """Values (points of the inputs, states) of a tree; (points,) where no state is given."""
-        used = sorted(expressions.names(tree))
-        meanings: dict[str, Expression] = {name: Number(value) for name, value in self.constants.items()}
-        meanings |= {name: Column(i) for i, name in enumerate(used) if name not in meanings}
-        program = compile_program(expressions.bind(tree, meanings, self.levels))
+        program = compile_program(self.bound(tree))
 
         def column(index: int) -> Any:
-            name = used[index]
+            name = self.ordered[index]
             if name in columns:
                 return columns[name][None, :]
             shape = (len(POINTS), 1) if columns else (len(POINTS),)
@@ -301,7 +310,7 @@ def table(data: Mapping[str, Any]) -> Data:
 def moved(way: Mapping[str, Any], said: Mapping[str, str]) -> str:
     """Which way and how much something is moved, in words."""
     size = f", up to {way['size']:.2g} times" if way["size"] is not None and way["size"] > 1 + ALIKE else ""
-    return f"{said[way['way']]}{size}"
+    return f"{said[way['way']]}{size}{', or the other way' if way['doubt'] else ''}"
 
 
 def sign(kind: str) -> str:

@@ -40,16 +40,21 @@ SIGNS: Final = re.compile(r"(?<=\d) (?=%)|(?<=±) (?=\d)|(?<=\d) (?=±)")
 
 
 def render(
-    data: Mapping[str, Any], *, live: str = "", carried: Mapping[str, Any] | None = None, script: str = ""
+    data: Mapping[str, Any],
+    *,
+    live: str = "",
+    carried: Mapping[str, Any] | None = None,
+    script: str = "",
+    extra: str = "",
 ) -> str:
     """The page as HTML.
 
-    ``data`` is what :func:`sim.studies.report.study.gathered` gives. ``live`` is markup of a part that ``script``
-    brings to life with the data ``carried``.
+    ``data`` is what :func:`sim.studies.report.study.gathered` gives. ``live`` is markup of a part that ``script`` brings
+    to life with the data ``carried``; ``extra`` is its style.
     """
-    style = _text("report.css")
+    style = text("report.css") + extra
     return str(
-        _environment()
+        environment()
         .get_template(FRAME)
         .render(
             **{**data, "headline": drawn.headline(data), "hangs": drawn.hangs(data)},
@@ -80,12 +85,13 @@ def _json(data: Mapping[str, Any]) -> Markup:
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """What sets a template, with its filters; labels are escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     # What cannot be looked up is an error and not a gap in the page.
     found = Environment(
-        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, finalize=_bound, trim_blocks=True,
+        loader=FunctionLoader(text), autoescape=True, undefined=StrictUndefined, finalize=_bound, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     found.filters |= {"date": date_words, "words": lambda name: label(words(name)), "label": label}
@@ -98,5 +104,6 @@ def _bound(value: Any) -> Any:
     return SIGNS.sub("\u00a0", value) if type(value) is str else value
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """A file that lies beside this one."""
     return files("sim.report").joinpath(name).read_text(encoding="utf-8")

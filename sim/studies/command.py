@@ -22,10 +22,10 @@ KEYS: Final = ("format", "scenario", "study", "as_of", "until", "results", "run"
 STUDIES: Final = (
     "forecast", "baseline", "compare", "tornado", "sensitivity", "discover", "threshold", "weigh", "check_facts",
     "score", "register", "resolve", "ledger", "update", "indicators", "typical", "trace", "list", "show", "report",
-    "diff", "check", "describe", "new", "verify", "random_models", "benchmark", "cost",
+    "plot", "diff", "check", "describe", "new", "verify", "random_models", "benchmark", "cost",
 )  # fmt: skip
 #: Studies of a stored run: run=FOLDER names it.
-RUNS: Final = ("show", "report")
+RUNS: Final = ("show", "report", "plot")
 
 
 def run(configuration: Mapping[str, Any], command: str, source: Source | None = None) -> int:

@@ -26,7 +26,7 @@ STUDY: Final = "diff"
 SETTINGS: Final = ("runs",)
 #: What a manifest says beside settings, or once more.
 IDLE: Final = (
-    "command", "nested", "started", "finished", "complete", "parts", "format", "configuration", "model",
+    "command", "nested", "started", "finished", "complete", "parts", "format", "configuration", "model", "histories",
     "content_hash", "study",
 )  # fmt: skip
 #: Differing settings of a scenario that are listed; the rest are counted.

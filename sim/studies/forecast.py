@@ -29,6 +29,7 @@ from sim.studies.summary import curves, days_shown, summarise
 
 if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
+    from sim.studies.notebook import Pictures, Told
     from sim.studies.weigh.weighed import Weighed
 
 STUDY: Final = "forecast"
@@ -136,13 +137,16 @@ class Result:
         files = [f"{name}.{kind}" for name in self.pictures() for kind in ("svg", "png")]
         return not milestones and all((self.folder / "figures" / name).is_file() for name in files)
 
-    def plot(self, milestones: Sequence[str] | None = None) -> list[Path]:
+    def plot(self, milestones: Sequence[str] | None = None) -> Pictures:
         """Draw the figures of the run into its folder; ``milestones`` chooses those whose incidence is drawn.
+
+        The files come back; a notebook shows them.
 
         Raises ValueError for an unknown milestone.
         """
         from sim.figures.sheets import counts, incidence, occupancy, outcomes
         from sim.figures.style import save
+        from sim.studies.notebook import Pictures
 
         names, summary = self.pictures(), self.summary
         figures = {"outcomes": outcomes.draw(summary)}
@@ -153,7 +157,30 @@ class Result:
             figures["occupancy"] = occupancy.draw(summary, followed)
         if "counts" in names:
             figures["counts"] = counts.draw(summary, followed)
-        return [path for name, figure in figures.items() for path in save(figure, self.folder / "figures", name)]
+        folder = self.folder / "figures"
+        return Pictures(path for name, figure in figures.items() for path in save(figure, folder, name))
+
+    def history(self, number: int) -> Told:
+        """One of the simulated histories, replayed and told; :func:`sim.figures.timeline` draws it.
+
+        Raises ValueError for a number that the run does not have.
+        """
+        from sim.studies import trace
+        from sim.studies.notebook import Told
+        from sim.studies.weigh.weighed import opened
+
+        held = self.summary["replications"]
+        if not 0 <= number < held:
+            raise ValueError(f"history {number}: this run has those from 0 to {held - 1:,}")
+        scenario, settings, task = opened(self.folder)
+        history = trace.replay(scenario, task, number)
+        lines = trace.tell(scenario, history, number, settings.seed)
+        return Told(trace.picture(scenario, history, number, settings.seed), tuple(lines))
+
+    def _repr_html_(self) -> str:
+        from sim.studies.notebook import forecast_html
+
+        return forecast_html(self.summary)
 
 
 def answer(order: Order) -> int:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim import _paths
 from sim.model.expressions import nearest
@@ -15,11 +15,17 @@ from sim.scenario.changes import change
 from sim.scenario.reading import read_file
 from sim.scenario.scenario import Scenario
 from sim.scenario.source import Layer, Source
-from sim.studies import forecast
+from sim.studies import forecast, stored
 from sim.studies.settings import SettingError, read_settings
 
 if TYPE_CHECKING:
     from sim.studies.compare.study import Comparison
+
+#: What the demonstration leaves open in the made-up crisis, so that there is a range over inputs to see.
+DEMO: Final = {
+    "inputs.accept_share": {"uniform": [0.1, 0.4]},
+    "inputs.north_push": {"lognormal": {"median": "1 per 60 d", "p90": "1 per 30 d"}},
+}
 
 
 def run(
@@ -67,6 +73,21 @@ def compare(
 def load(folder: str | Path) -> forecast.Result:
     """A complete run from its folder."""
     return forecast.load(Path(folder))
+
+
+def stored_run(run: str | Path, results: str | Path) -> stored.Stored:
+    """A run of any study, see :func:`sim.stored`."""
+    return stored.read(stored.find(Path(results), str(run)))
+
+
+def demo(replications: int, results: str | Path) -> forecast.Result:
+    """A small forecast with its table, see :func:`sim.demo`."""
+    from sim.studies import table
+
+    settings = {"replications": replications, "inputs": 100, "histories": 40}
+    found = run("two_rivals", None, None, DEMO, settings=settings, results=results)
+    table.show(found.summary, table.console())
+    return found
 
 
 def default_scenario() -> str:

@@ -14,9 +14,10 @@ from sim.studies.stored import Stored
 
 STUDY: Final = "show"
 SETTINGS: Final = ("run",)
-#: Studies with a module of their name and _table, which shows a summary.
+#: Studies whose folder has a table that shows a summary.
 TABLES: Final = (
-    "check_facts", "compare", "indicators", "score", "sensitivity", "splitting", "tornado", "update", "weigh",
+    "check_facts", "compare", "discover", "indicators", "score", "sensitivity", "splitting", "threshold", "tornado",
+    "update", "weigh",
 )  # fmt: skip
 #: Pages of studies that print text, by what their files are called.
 PAGES: Final = ("*.txt", "*.md")

@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 PIPE_WIDTH: Final = 130
 WIDEST: Final = 140
 #: Width of a cell ("under 1 % (up to 20)"), and the number of days that fit beside one another with ease.
-CELL: Final = 22
+CELL: Final = 20
 COLUMNS: Final = 3
+#: Signs in a bar, the room it takes with what parts it from its neighbour, and the least width of a table that has one.
+BAR: Final = 12
+BARRED: Final = BAR + 3
+ROOM: Final = 76
+#: Least width of the column of events where each cell stands on one line.
+EVENT: Final = 26
+SCALE: Final = f"last day\n0{'100 %':>{BAR - 1}}"
+#: Ends of a bar in eighths of a sign, what is full, and what the range reaches beyond; plain ones where need be.
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+FULL, BEYOND = "█", "░"
 #: Things that never happened are named up to so many.
 NAMED: Final = 8
 #: What stands in a cell where there is no number.
@@ -70,25 +80,27 @@ def show(summary: Mapping[str, Any], out: Console) -> None:
     out.print(f"Forecast as of the end of {date_words(summary['as_of'])}{report}.{brackets}")
     out.print()
     sentences, cannot = summary["sentences"], _impossible(summary)
+    drawn = _signs(out)
     table = _table("Where it stands (the first that applies)", days, out.width)
     for name in summary["outcomes"]:
         by = {day: summary["outcomes_by"][day][name] for day in days}
-        cells = _cells(summary, by, days) if name not in cannot["outcomes"] else [NOTHING] * len(days)
-        table.add_row(_event(name, sentences["outcomes"]), *cells)
+        cells = _cells(summary, by, days, out.width) if name not in cannot["outcomes"] else [NOTHING] * len(days)
+        _add(table, _event(name, sentences["outcomes"]), cells, by[last], drawn)
     out.print(table)
     if summary["milestones"]:
         table = _table("What has happened by then", days, out.width)
         for name, found in summary["milestones"].items():
-            cells = _cells(summary, found["by"], days) if name not in cannot["milestones"] else [NOTHING] * len(days)
-            table.add_row(_event(name, sentences["milestones"], _seen(summary, name)), *cells)
-            for label, cells in _rivals(summary, name):
+            can = name not in cannot["milestones"]
+            cells = _cells(summary, found["by"], days, out.width) if can else [NOTHING] * len(days)
+            _add(table, _event(name, sentences["milestones"], _seen(summary, name)), cells, found["by"][last], drawn)
+            for label, cells in _rivals(summary, name, out.width):
                 table.add_row(f"  {label}", *cells, style="dim")
         out.print(table)
     if summary["flags"]:
         table = _table("Beside the outcome", {last: days[last]}, out.width)
         for name, five in summary["flags"].items():
-            cells = _cells(summary, {last: five}, [last]) if name not in cannot["flags"] else [NOTHING]
-            table.add_row(_event(name, sentences["flags"]), *cells)
+            cells = _cells(summary, {last: five}, [last], out.width) if name not in cannot["flags"] else [NOTHING]
+            _add(table, _event(name, sentences["flags"]), cells, five, drawn)
         out.print(table)
     for line in footer(summary):
         out.print(line, style="dim")
@@ -182,12 +194,12 @@ def _seen(summary: Mapping[str, Any], milestone: str) -> str:
     return f" (public {plural(round(seen['delay']), 'day')} later)" if seen["delay"] >= HALF_A_DAY else ""
 
 
-def _rivals(summary: Mapping[str, Any], milestone: str) -> Iterator[tuple[str, list[str]]]:
+def _rivals(summary: Mapping[str, Any], milestone: str, width: int) -> Iterator[tuple[str, list[str]]]:
     """Rows under a milestone: how past cases went, and what the one-page rival says."""
     days = summary["days"]
     for rate in summary["base_rates"]:
         if rate["milestone"] == milestone:
-            cells = _broken(_past(rate, day) if day in rate["by"] else NOTHING for day in days)
+            cells = _broken((_past(rate, day) if day in rate["by"] else NOTHING for day in days), width)
             pooled = "" if rate.get("weight", 1) else ", not pooled"
             yield f"past cases (n = {rate['n']}{pooled}): {rate['label']}", cells
     page = summary.get("rival", {}).get(milestone)
@@ -195,7 +207,7 @@ def _rivals(summary: Mapping[str, Any], milestone: str) -> Iterator[tuple[str, l
         count = sum(adjustment["chance"] > 0 for adjustment in page["adjustments"])
         moved = plural(count, "adjustment") if count else "past cases alone"
         told = [page["by"][day] for day in days]
-        yield f"one-page rival ({moved})", _broken(_ranged(numbers) if numbers else NOTHING for numbers in told)
+        yield f"one-page rival ({moved})", _broken((_ranged(numbers) if numbers else NOTHING for numbers in told), width)
 
 
 def _past(rate: Mapping[str, Any], day: str) -> str:
@@ -208,26 +220,59 @@ def _past(rate: Mapping[str, Any], day: str) -> str:
 def _table(title: str, days: Mapping[str, str], width: int) -> Table:
     """An empty table whose columns have the same width whatever is in it."""
     table = ruled(title)
-    wide = width >= COLUMNS * (CELL + 2) + 26  # else the columns take what they can get
-    table.add_column("", width=width - COLUMNS * (CELL + 2) - 2 if wide else None)
+    wide = _wide(width)  # else the columns take what they can get
+    table.add_column("", width=width - COLUMNS * (CELL + 2) - BARRED - 2 if wide else None)
     for day, date in days.items():
         table.add_column(f"{day} days\n{date_words(date)}", justify="right", width=CELL if wide else None)
+    if width >= ROOM:
+        table.add_column(SCALE, width=BAR, no_wrap=True)
     return table
 
 
-def _cells(summary: Mapping[str, Any], by: Mapping[str, Mapping[str, float]], days: Iterable[str]) -> list[str]:
+def _wide(width: int) -> bool:
+    """Whether a chance and its range fit on one line."""
+    return width >= COLUMNS * (CELL + 2) + BARRED + EVENT
+
+
+def _add(table: Table, event: Text, cells: list[str], last: Mapping[str, float], signs: tuple[str, str, str]) -> None:
+    """A row, with a bar of the last day where the table has a column for it and the row a number."""
+    drawn = cells[-1] != NOTHING and len(table.columns) > len(cells) + 1
+    table.add_row(event, *cells, *([bar(last, signs)] if drawn else []))
+
+
+def bar(chance: Mapping[str, float], signs: tuple[str, str, str] = (FULL, BEYOND, EIGHTHS)) -> str:
+    """A chance as a bar of ``BAR`` signs for 0 to 1; the pale ones reach to the upper end of its range."""
+    full, beyond, ends = signs
+    steps = round(chance["probability"] * BAR * len(ends))
+    whole, rest = divmod(steps, len(ends))
+    drawn = full * whole + (ends[rest] if rest else "")
+    return drawn + beyond * (round(chance["range_high"] * BAR) - len(drawn))
+
+
+def _signs(out: Console) -> tuple[str, str, str]:
+    """What a bar is made of: plain signs where the stream can say no others."""
+    try:
+        f"{FULL}{BEYOND}{EIGHTHS}".encode(out.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "#", "-", " "
+    return FULL, BEYOND, EIGHTHS
+
+
+def _cells(
+    summary: Mapping[str, Any], by: Mapping[str, Mapping[str, float]], days: Iterable[str], width: int
+) -> list[str]:
     """Shares with their range, where there is one, and in words where the range allows them."""
     shown = [by[day] for day in days]
     if not summary["inputs"]:
         return [percent(five["probability"]) for five in shown]
     said = [f"\n{word}" if (word := _word(five)) else "" for five in shown]
-    return [cell + word for cell, word in zip(_broken(map(_ranged, shown)), said, strict=True)]
+    return [cell + word for cell, word in zip(_broken(map(_ranged, shown), width), said, strict=True)]
 
 
-def _broken(cells: Iterable[str]) -> list[str]:
-    """Cells with the range on a line of its own, where so many stand side by side that they would be torn apart."""
+def _broken(cells: Iterable[str], width: int) -> list[str]:
+    """Cells with the range on a line of its own, where they would be torn apart: so many, or so little room."""
     found = list(cells)
-    return found if len(found) <= COLUMNS else [cell.replace(" (", "\n(") for cell in found]
+    return found if len(found) <= COLUMNS and _wide(width) else [cell.replace(" (", "\n(") for cell in found]
 
 
 def _ranged(numbers: Mapping[str, float]) -> str:

@@ -93,7 +93,7 @@ def test_a_limit_that_does_not_hold_up_is_said(steps: discover.Data) -> None:
 
 def test_it_is_told_in_the_words_of_the_scenario(steps: discover.Data) -> None:
     stream = StringIO()
-    show(steps, steps["chosen"], console(stream))
+    show(steps, console(stream), steps["chosen"])
     text = " ".join(stream.getvalue().split())
     assert "strike (North has struck) by 15 Feb 2026, 90 days on" in text
     assert "where pace is above 0.00" in text

@@ -161,6 +161,7 @@ def test_a_damaged_run_is_mended(done: Path, result: Result) -> None:
     found, said = again(done)
     assert said == [
         "part-00001.parquet was damaged or missing: done again",
+        f"set aside in {found.folder / 'aside'}, and done again where needed: part-00001.parquet (damaged)",
         "1,300 of 2,000 simulated histories were there already",
     ]
     assert found.summary == result.summary

@@ -28,6 +28,7 @@ from sim.studies.compare.parts import Counts, Nested, Sides, nested, plain, rang
 from sim.studies.compare.variants import Variant, variants_of
 from sim.studies.forecast import task_of
 from sim.studies.kept import kept, rules_and_data
+from sim.studies.notebook import Pictures, comparison_html
 from sim.studies.order import Order, say_folder, watched, yes_or_no
 from sim.studies.settings import Settings
 from sim.studies.summary import days_shown
@@ -71,9 +72,12 @@ class Comparison:
 
         return pq.read_table(self.folder / f"{STUDY}.parquet")
 
-    def plot(self) -> list[Path]:
-        """Draw the figures into the folder."""
-        return plot(self.summary, self.folder)
+    def plot(self) -> Pictures:
+        """Draw the figures into the folder. The files come back; a notebook shows them."""
+        return Pictures(plot(self.summary, self.folder))
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self.summary)
 
 
 def answer(order: Order) -> int:

@@ -84,7 +84,7 @@ def answer(order: Order) -> int:
         there = f"the regions are numbered 1 … {len(data['boxes'])}" if data["boxes"] else "no region was found"
         raise SettingError(f"study.box: {chosen}; {there}")
     number = chosen or data["chosen"]
-    show(data, number, table.console())
+    show(data, table.console(), number)
     shown = chosen is not None or data["found"]
     if figures and shown and not (folder / "figures" / f"{STUDY}-{number}.png").is_file():
         plot(data, number, folder)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def show(data: Mapping[str, Any], number: int, out: Console) -> None:
-    """Print the regions of an event, the one of a number (from 1) in full."""
+def show(data: Mapping[str, Any], out: Console, number: int | None = None) -> None:
+    """Print the regions of an event, one (by its number from 1; None: the one chosen by rule) in full."""
+    number = data["chosen"] if number is None else number
     out.print(f"{data['title']}: which inputs lead there", style="bold")
     out.print(f"The event: {data['headline']}, from the end of {date_words(data['as_of'])}.")
     out.print()

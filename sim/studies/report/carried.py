@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from sim.beliefs.record import NESTED, Record, nested_mark, nested_record
 from sim.beliefs.weighing import ERROR, FAR, Claim, Weighing
 from sim.model.laws import Law
+from sim.scenario.quantities import BEHIND
 from sim.statistics.clusters import FEWEST as FEWEST_SETS
 from sim.statistics.shown import words
 from sim.statistics.stated import spread_of
-from sim.studies.report_drivers import number_words
-from sim.studies.weighed import claims_of, in_force
+from sim.studies.report.drivers import columns
+from sim.studies.weigh.weighed import claims_of, in_force
 
 if TYPE_CHECKING:
     from sim.runs.plan import Task
@@ -94,8 +95,7 @@ def carried(
         "days": list(task.days),
         "event": {"kind": event["kind"], "name": event["name"]},
         "milestones": [{"name": name, "label": words(name), "says": says.get(name, "")} for name in record.times],
-        "outcomes": [{"name": name, "label": words(name)} for name in record.names],
-        "flags": list(record.flags),
+        "outcomes": [{"name": name, "label": words(name), "says": ""} for name in record.names],
         "statements": statements,
         "notes": notes,
         "inputs": inputs,
@@ -126,31 +126,25 @@ class Packed:
 
 
 def _record(packed: Packed, before: str, record: Record, task: Task) -> None:
-    """Days at whose end a milestone has happened (one past the end: never), outcomes and flags."""
+    """Days at whose end a milestone has happened (one past the end: never), and outcomes."""
     never = task.until + 1
     for name, times in record.times.items():
         packed.add(f"{before}milestone.{name}", np.ceil(np.minimum(times, never)), never)
     for day in task.days:
         packed.add(f"{before}outcome.{day}", record.outcomes[day], len(record.names))
-    for name, held in record.flags.items():
-        packed.add(f"{before}flag.{name}", held, 1)
 
 
 def _columns(folder: Path, scenario: Scenario, task: Task) -> tuple[Record, dict[str, NDArray[Any]]]:
     """Record and drawn values of the first histories of a run on disk."""
-    from sim.studies.report_drivers import columns
-
     days = {day: "outcome.end" if day == task.until else f"outcome.{day}" for day in task.days}
     times = [f"milestone.{name}" for name in task.model.milestones]
-    flags = [f"flag.{name}" for name, _ in task.model.flags]
     names = [name for name, _ in task.model.outcomes]
-    read = columns(folder, [*times, *days.values(), *flags, *(drawn := names_of(scenario))], most=MOST)
+    read = columns(folder, [*times, *days.values(), *(drawn := names_of(scenario))], most=MOST)
     number = {name: i for i, name in enumerate(names)}
     record = Record(
         {name.removeprefix("milestone."): read[name] for name in times},
         {day: np.array([number[word] for word in read[name]], dtype=np.int8) for day, name in days.items()},
         tuple(names),
-        {name.removeprefix("flag."): read[name].astype(np.bool_) for name in flags},
     )
     return record, {name: read[name] for name in drawn}
 
@@ -162,7 +156,7 @@ def _nested(folder: Path, task: Task, settings: Settings, n: int) -> Record | No
     """
     if not (folder / NESTED).is_file() or n < settings.inputs:
         return None
-    width = len(task.model.milestones) + len(task.days) + len(task.model.flags)
+    width = len(task.model.milestones) + len(task.days)
     if settings.inputs * settings.histories * width > ROOM:
         return None
     if not _is_kept(folder / NESTED, nested_mark(task, settings.inputs, settings.histories)):
@@ -209,8 +203,19 @@ def _dial(scenario: Scenario, column: str, values: NDArray[Any], packed: Packed)
         "label": words(name),
         "says": meaning if meaning != words(name) else "",
         "edges": edges,
-        "shown": [number_words(edge, unit, digits=3) for edge in edges],
+        "shown": [_number(edge, unit) for edge in edges],
     }
+
+
+def _number(value: float, kind: str) -> str:
+    """A value of an input as people say it: a rate below one a day by the time between two."""
+    if kind == "per day":
+        return f"{_digits(value)} per d" if value >= 1 or value <= 0 else f"1 per {_digits(1 / value)} d"
+    return f"{_digits(value)}{BEHIND['days'] if kind == 'days' else ''}"
+
+
+def _digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def ends(values: NDArray[np.float64]) -> list[float]:

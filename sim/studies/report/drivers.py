@@ -40,8 +40,8 @@ Data = dict[str, Any]
 Columns = Mapping[str, NDArray[Any]]
 
 
-def columns(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Columns of the first histories of a run on disk (``MOST``), words as objects, a missing time as inf.
+def columns(folder: Path, names: Sequence[str], *, most: int = MOST) -> dict[str, NDArray[Any]]:
+    """Columns of the first histories of a run on disk (``most``), words as objects, a missing time as inf.
 
     Raises RunError where its parts are missing.
     """
@@ -56,11 +56,11 @@ def columns(folder: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
             column = column.fill_null(np.inf) if name.startswith("milestone.") else column
             found[name].append(column.to_numpy())
         histories += table.num_rows
-        if histories >= MOST:
+        if histories >= most:
             break
     if not histories:
         raise store.RunError(f"{folder}: the parts of this run are missing; run the forecast again")
-    return {name: np.concatenate(arrays)[:MOST] for name, arrays in found.items()}
+    return {name: np.concatenate(arrays)[:most] for name, arrays in found.items()}
 
 
 def drivers(

@@ -19,7 +19,7 @@ from sim.studies import stored
 from sim.studies.order import Order, say_folder, yes_or_no
 from sim.studies.report import beside as report_beside
 from sim.studies.report import drivers as report_drivers
-from sim.studies.report import first, parts
+from sim.studies.report import carried, first, parts
 from sim.studies.report import rests as report_rests
 from sim.studies.settings import SettingError
 
@@ -103,10 +103,18 @@ def _with_basis(folder: Path, scenario: Scenario) -> Scenario:
 
 def write(found: Result, scenario: Scenario, settings: Settings, task: Task | None = None) -> Path:
     """Write the page of a finished forecast into its folder; ``task`` saves compiling the model once more."""
+    from sim.report import live
     from sim.report.page import render
+    from sim.studies.forecast import task_of
 
-    path = found.folder / FILE
-    store.write_whole(path, render(gathered(found, scenario, settings, task)).encode())
+    path, task = found.folder / FILE, task or task_of(scenario, settings)
+    data = gathered(found, scenario, settings, task)
+    histories = carried.carried(
+        found.folder, scenario, settings, task, event=data["event"], order=data["order"],
+        total=found.summary["replications"],
+    )  # fmt: skip
+    page = render(data, **live.part(histories, [int(day) for day in data["days"]]))
+    store.write_whole(path, page.encode())
     return path
 
 
@@ -148,6 +156,7 @@ def gathered(found: Result, scenario: Scenario, settings: Settings, task: Task |
         "record": first.record(summary, results),
         "sources": first.sources(summary, scenario),
         "sections": [(name, says) for name, says in SECTIONS if name != "bands" or summary["milestones"]],
+        "order": [row["name"] for row in strong["rows"]],
         "drivers": report_drivers.table(strong, summary, asked),
         "indicators": indicators,
         "typical": parts.typical(found, scenario, task),
