@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario as Scenario
     from sim.studies.compare.study import Comparison as Comparison
     from sim.studies.forecast import Result as Result
+    from sim.studies.splitting.study import Rare as Rare
     from sim.studies.stored import Stored as Stored
     from sim.studies.weigh.weighed import Weighed as Weighed
 
 __all__ = [
     "Comparison",
+    "Rare",
     "Result",
     "Scenario",
     "Stored",
@@ -33,12 +35,14 @@ __all__ = [
     "demo",
     "figures",
     "load",
+    "rare",
     "run",
     "stored",
 ]
 #: Public names and where they are at home.
 _HOMES = {
     "Comparison": "sim.studies.compare.study",
+    "Rare": "sim.studies.splitting.study",
     "Result": "sim.studies.forecast",
     "Scenario": "sim.scenario.scenario",
     "Stored": "sim.studies.stored",
@@ -135,6 +139,43 @@ def compare(
 
     settings = {"replications": replications, "seed": seed, "past": past, "inputs": inputs, "histories": histories}
     return library.compare(variants, scenario, as_of, until, changes or {}, settings=settings, results=results)
+
+
+def rare(
+    scenario: str | Path | Mapping[str, Any] | Scenario | None = None,
+    *,
+    as_of: str | None = None,
+    until: str | float | None = None,
+    changes: Mapping[str, Any] | None = None,
+    level: str | None = None,
+    levels: Sequence[int | str] | None = None,
+    effort: int = 5_000,
+    repeats: int = 20,
+    seed: int = 1,
+    past: str = "survived",
+    results: str | Path = "results",
+) -> Rare:
+    """Chances far below 1 %, by histories that branch at every level they get to; see :func:`run` for what is the same.
+
+    Parameters
+    ----------
+    level
+        The number of the state that rises on the way; by default the rung of the scenario's ladder.
+    levels
+        Its values at which histories branch, as numbers or words, such as ``["crisis", "war"]``; by default every one.
+    effort, repeats
+        So many simulated histories for each level, so many times over: the interval comes from how far these differ.
+
+    Raises
+    ------
+    ValueError
+        With every problem found in the scenario or the settings.
+    """
+    from sim.studies import library
+
+    settings = {"seed": seed, "past": past, "effort": effort, "repeats": repeats, "level": level}
+    settings["levels"] = None if levels is None else list(levels)
+    return library.rare(scenario, as_of, until, changes or {}, settings=settings, results=results)
 
 
 def load(folder: str | Path) -> Result:

@@ -51,6 +51,7 @@ Often changed
   -m KEY=1,2,3                  a sweep: several runs, with one index, table and figure
   --config-dir DIR              own scenarios in DIR/scenario/, own studies in DIR/study/
   --cfg job                     print the configuration and stop; --hydra-help for the rest
+  -sc install=bash              what makes Tab complete these: eval "$(escalation -sc install=bash)"
 
 The last line printed is the run folder (of a sweep: the folder of its index).
 Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not finished or a job failed, 130 or 143 stopped by a signal.
@@ -60,7 +61,8 @@ Exit codes: 0 done, 1 a check failed, 2 bad input, 3 not finished or a job faile
 TOGETHER: Final = (
     (("tornado", "sensitivity", "discover", "threshold"), "What drives the answer, and which inputs turn it?"),
     (("list", "show", "report", "plot", "diff"), "Stored runs: all, one again, its page, its figures, how two differ."),
-    (("register", "resolve", "ledger"), "Forecasts written down before one knows; what happened; how good they were."),
+    (("new", "check", "describe"), "A scenario of one's own: a template, its problems, what it says."),
+    (("score", "register", "resolve", "ledger"), "How good were forecasts? Those written down before one knew, too."),
     (("benchmark", "cost", "verify", "random_models"), "How fast are the engines, what do runs cost; are they exact?"),
 )
 
@@ -133,8 +135,12 @@ def help_page() -> str:
         for names, what in TOGETHER if part == "studies" else ():
             if says.keys() >= set(names):
                 says = {name: text for name, text in says.items() if name not in names} | {", ".join(names): what}
-        shown[part] = "".join(f"  {f'{prefix}={name}':<29} {text}\n" for name, text in says.items())
+        shown[part] = "".join(_line(f"{prefix}={name}", text) for name, text in says.items())
     return HELP.format(**shown)
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<29} {text}\n" if len(name) < 30 else f"  {name}  {text}\n"
 
 
 def _wrapped(text: str) -> str:
@@ -205,7 +211,7 @@ def _composed(*, wanted: bool) -> int:
         overrides = list(found.overrides.task)
         command = shlex.join(["escalation", *_options(sys.argv[1:]), *overrides])
         plain: Any = OmegaConf.to_container(configuration, resolve=True, throw_on_missing=True)
-        jobs.append(sweep.Job(plain, sweeper.typed(overrides), command, source))
+        jobs.append(sweep.Job(plain, sweeper.typed(overrides), command, source, sweeper.launcher_of(found.launcher)))
 
     application = hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)
     try:
@@ -277,10 +283,13 @@ def _guarded(work: Callable[[], int], source: Source, *, raising: bool) -> int:
         code, text, told = NOT_FINISHED, str(error) or type(error).__name__, error
     except CheckError as error:
         code, text, told = CHECK_FAILED, str(error), error
-    except Exception:
-        # A fault of the program: whoever mends it needs to know where, and 1 would mean a check.
-        traceback.print_exc()
-        return NOT_FINISHED
+    except Exception as error:
+        if not (isinstance(error, ModuleNotFoundError) and error.name is None):
+            # A fault of the program: whoever mends it needs to know where, and 1 would mean a check.
+            traceback.print_exc()
+            return NOT_FINISHED
+        # An optional extra; who looked for it says what to install.
+        code, text, told = BAD_INPUT, str(error), error
     if raising:
         traceback.print_exception(told)
     return _fail(text, code)

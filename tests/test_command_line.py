@@ -58,8 +58,14 @@ OWN = ("--config-dir", "own", "scenario=small")
 def test_help_is_one_page_and_loads_nothing_heavy(here: Path) -> None:
     code, out, err = run(here, "--help")
     assert (code, err) == (0, "")
-    for part in ("study=forecast", "scenario=venezuela_2025", "+experiments=baseline", "Exit codes: 0 done, 1 a check"):
+    for part in ("study=forecast", "scenario=venezuela_2025", "+experiments=", "Exit codes: 0 done, 1 a check"):
         assert part in out
+    listed = out.partition("\n  +experiments=")[2].partition("\n\nOften changed")[0]
+    names = {path.stem for path in (REPO / "experiments").glob("*.yaml")}
+    assert set(re.split(r",\s+", listed.strip())) == names
+    studies = out.partition("Studies\n")[2].partition("\n\n")[0]
+    for path in (REPO / "conf" / "study").glob("*.yaml"):
+        assert re.search(rf"[=\s]{path.stem}[\s,]", studies), path.stem
     assert len(out.splitlines()) <= 50
     script = "import sys; sys.argv = ['x', '-h']\nfrom sim.__main__ import main\n"
     script += "try: main()\nfinally: assert not {'numpy', 'hydra', 'yaml'} & set(sys.modules), 'heavy'"

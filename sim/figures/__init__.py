@@ -117,7 +117,7 @@ def timeline(result: Answer | Mapping[str, Any], ax: Axes | None = None, *, outc
     """
     from sim.figures.sheets import timeline as sheet
 
-    summary: Mapping[str, Any] = getattr(result, "summary", result)
+    summary = _plain(result)
     if "lanes" not in summary:
         summary = _summary(result, "outcomes", "typical")
         seen = {
@@ -220,9 +220,13 @@ def _rows(count: int) -> Size:
     return WIDTH, FRAME + ROW * count
 
 
+def _plain(result: Answer | Mapping[str, Any]) -> Mapping[str, Any]:
+    return result if isinstance(result, Mapping) else result.summary
+
+
 def _summary(result: Answer | Mapping[str, Any], key: str, study: str) -> Mapping[str, Any]:
     """The summary in a result. Raises ValueError for one of another study."""
-    summary: Mapping[str, Any] = getattr(result, "summary", result)
+    summary = _plain(result)
     said = summary.get("study", study)
     if key not in summary or said != study:
         raise ValueError(f"this figure shows a run of study={study}; this one is of study={said}")

@@ -106,7 +106,8 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def settings() -> Iterator[None]:
     """Our settings for the length of a with block, over Matplotlib's own and not the user's."""
     # Never the backend: a notebook's or a window's own would be lost for good, and files are written without one.
-    ours: Any = {key: value for key, value in {**matplotlib.rcParamsDefault, **STYLE}.items() if key != "backend"}
+    ours: dict[Any, Any] = {**matplotlib.rcParamsDefault, **STYLE}
+    del ours["backend"]
     with matplotlib.rc_context(ours), warnings.catch_warnings():
         # A script that our font lacks is drawn as boxes: other fonts would differ from machine to machine.
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
@@ -304,4 +305,4 @@ def scaled(ax: Axes, width: float, height: float) -> None:
     """Type of an axes that was laid out for a size in inches, made smaller where the axes has less room than that."""
     factor = min(ax.bbox.width / ax.figure.dpi / width, ax.bbox.height / ax.figure.dpi / height, 1.0)
     for text in (*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()):
-        text.set_fontsize(text.get_fontsize() * factor)
+        text.set_fontsize(float(text.get_fontsize()) * factor)

@@ -282,7 +282,8 @@ def forecast(
     """
     if settings.method == SPLITTING:  # sim.studies.splitting.study makes that
         raise SettingError(
-            "run.method: splitting gives chances by branching histories, not a forecast's folder of rows"
+            "run.method: splitting gives chances by branching histories, not a forecast's folder of rows; in Python "
+            "sim.rare(…) has them, on the command line run.method=splitting"
         )
     task = task_of(scenario, settings)
     identity = identity_of(scenario, task)

@@ -16,10 +16,11 @@ from sim.scenario.reading import read_file
 from sim.scenario.scenario import Scenario
 from sim.scenario.source import Layer, Source
 from sim.studies import forecast, stored
-from sim.studies.settings import SettingError, read_settings
+from sim.studies.settings import SPLITTING, SettingError, read_settings
 
 if TYPE_CHECKING:
     from sim.studies.compare.study import Comparison
+    from sim.studies.splitting.study import Rare
 
 #: What the demonstration leaves open in the made-up crisis, so that there is a range over inputs to see.
 DEMO: Final = {
@@ -68,6 +69,23 @@ def compare(
     asked, read = study.question(built, {}), read_settings(settings)
     found = study.compare(built, variants_of(built, whole), asked, read, Path(results), command="sim.compare")
     return study.Comparison(*found)
+
+
+def rare(
+    scenario: str | Path | Mapping[str, Any] | Scenario | None,
+    as_of: str | None,
+    until: str | float | None,
+    changes: Mapping[str, Any],
+    *,
+    settings: Mapping[str, Any],
+    results: str | Path,
+) -> Rare:
+    """Chances by splitting, see :func:`sim.rare`; ``settings`` as for :func:`run`."""
+    from sim.studies.splitting import study
+
+    built = scenario_of(default_scenario() if scenario is None else scenario, as_of, until, changes)
+    read = read_settings({**settings, "method": SPLITTING})
+    return study.Rare(*study.split(built, study.question(built, read), read, Path(results), command="sim.rare"))
 
 
 def load(folder: str | Path) -> forecast.Result:

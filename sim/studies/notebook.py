@@ -17,6 +17,8 @@ from sim.statistics.shown import date_words, percent, with_range, words
 #: Size of a bar in pixels; colours of the chance and of the range, which read on light and on dark.
 WIDE, HIGH = 110, 12
 BLUE, SKY = "#0072B2", "#56B4E9"
+#: What stands in a cell where there is no number.
+NOTHING: Final = "–"
 LEFT: Final = "text-align:left;vertical-align:top"
 UNDER_ASSUMPTIONS: Final = (
     "Chances under assumptions, most of them judgements. Quote one only with its event, its deadline, its range, its "
@@ -56,18 +58,23 @@ def forecast_html(summary: Mapping[str, Any]) -> str:
     days = summary["days"]
     head = ["", *(f"{day} days<br>{_text(date_words(date))}" for day, date in days.items()), ""]
     sentences = summary["sentences"]
-    outcomes = [
-        (_event(name, sentences["outcomes"]), [summary["outcomes_by"][day][name] for day in days])
-        for name in summary["outcomes"]
-    ]
-    milestones = [
-        (_event(name, sentences["milestones"]), [found["by"][day] for day in days])
-        for name, found in summary["milestones"].items()
-    ]
-    ranged = summary["inputs"] > 0
-    tables = [_table("Where it stands (the first that applies)", head, (_row(*row, ranged) for row in outcomes))]
-    if milestones:
-        tables.append(_table("What has happened by then", head, (_row(*row, ranged) for row in milestones)))
+    chances = {
+        "outcomes": {name: [summary["outcomes_by"][day][name] for day in days] for name in summary["outcomes"]},
+        "milestones": {name: [found["by"][day] for day in days] for name, found in summary["milestones"].items()},
+    }
+    ranged, cannot = summary["inputs"] > 0, summary.get("impossible", {})
+    tables = []
+    for kind, title in (
+        ("outcomes", "Where it stands (the first that applies)"),
+        ("milestones", "What has happened by then"),
+    ):
+        rows = [
+            _row(_event(name, sentences[kind]), found, ranged)
+            if name not in cannot.get(kind, {})
+            else _cells(_event(name, sentences[kind]), [NOTHING] * len(days), "&nbsp;")
+            for name, found in chances[kind].items()
+        ]
+        tables += [_table(title, head, rows)] if rows else []
     brackets = " In brackets and pale: 10–90 % range over the inputs." if ranged else ""
     made = f"{summary['replications']:,} simulated histories, seed {summary['seed']}.{brackets}"
     return _page(summary["title"], f"{summary['question']} As of {date_words(summary['as_of'])}.", tables, made)

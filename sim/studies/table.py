@@ -102,6 +102,9 @@ def show(summary: Mapping[str, Any], out: Console) -> None:
             cells = _cells(summary, {last: five}, [last], out.width) if name not in cannot["flags"] else [NOTHING]
             _add(table, _event(name, sentences["flags"]), cells, five, drawn)
         out.print(table)
+    if out.width >= ROOM:
+        beyond = f"; {drawn[1]} reaches on to the upper end of its range" if summary["inputs"] else ""
+        out.print(f"Bar: the chance on the last day{beyond}.", style="dim")
     for line in footer(summary):
         out.print(line, style="dim")
 
@@ -207,7 +210,10 @@ def _rivals(summary: Mapping[str, Any], milestone: str, width: int) -> Iterator[
         count = sum(adjustment["chance"] > 0 for adjustment in page["adjustments"])
         moved = plural(count, "adjustment") if count else "past cases alone"
         told = [page["by"][day] for day in days]
-        yield f"one-page rival ({moved})", _broken((_ranged(numbers) if numbers else NOTHING for numbers in told), width)
+        yield (
+            f"one-page rival ({moved})",
+            _broken((_ranged(numbers) if numbers else NOTHING for numbers in told), width),
+        )
 
 
 def _past(rate: Mapping[str, Any], day: str) -> str:
@@ -221,7 +227,7 @@ def _table(title: str, days: Mapping[str, str], width: int) -> Table:
     """An empty table whose columns have the same width whatever is in it."""
     table = ruled(title)
     wide = _wide(width)  # else the columns take what they can get
-    table.add_column("", width=width - COLUMNS * (CELL + 2) - BARRED - 2 if wide else None)
+    table.add_column("", width=width - COLUMNS * (CELL + 3) - BARRED - 2 if wide else None)
     for day, date in days.items():
         table.add_column(f"{day} days\n{date_words(date)}", justify="right", width=CELL if wide else None)
     if width >= ROOM:
@@ -231,7 +237,7 @@ def _table(title: str, days: Mapping[str, str], width: int) -> Table:
 
 def _wide(width: int) -> bool:
     """Whether a chance and its range fit on one line."""
-    return width >= COLUMNS * (CELL + 2) + BARRED + EVENT
+    return width >= COLUMNS * (CELL + 3) + BARRED + EVENT
 
 
 def _add(table: Table, event: Text, cells: list[str], last: Mapping[str, float], signs: tuple[str, str, str]) -> None:
@@ -272,7 +278,11 @@ def _cells(
 def _broken(cells: Iterable[str], width: int) -> list[str]:
     """Cells with the range on a line of its own, where they would be torn apart: so many, or so little room."""
     found = list(cells)
-    return found if len(found) <= COLUMNS and _wide(width) else [cell.replace(" (", "\n(") for cell in found]
+    return (
+        found
+        if len(found) == 1 or (len(found) <= COLUMNS and _wide(width))
+        else [cell.replace(" (", "\n(") for cell in found]
+    )
 
 
 def _ranged(numbers: Mapping[str, float]) -> str:

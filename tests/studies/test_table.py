@@ -1,6 +1,7 @@
 """The table of a forecast: rivals beside the model, what cannot happen, what never did, words only where they fit."""
 
-from io import StringIO
+import re
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,18 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return forecast(made(), SETTINGS, tmp_path_factory.mktemp("results"))
 
 
-def text_of(summary: dict[str, Any]) -> str:
-    stream = StringIO()
-    table.show(summary, table.console(stream))
-    return stream.getvalue()
+def text_of(summary: dict[str, Any], width: int = table.PIPE_WIDTH) -> str:
+    """The table in a pipe of some width, without its bars."""
+    return re.sub(r"[█░▏▎▍▌▋▊▉]", " ", drawn(summary, width))
+
+
+def drawn(summary: dict[str, Any], width: int = table.PIPE_WIDTH, encoding: str = "utf-8") -> str:
+    stream = TextIOWrapper(BytesIO(), encoding=encoding, errors="replace")
+    out = table.console(stream)
+    out.width = width
+    table.show(summary, out)
+    stream.seek(0)
+    return stream.read()
 
 
 def line_of(text: str, start: str) -> str:
@@ -113,7 +122,7 @@ def test_what_never_happened_is_named(result: Result) -> None:
 
 
 def test_who_learns_of_a_milestone_and_when_is_said(result: Result) -> None:
-    flat = " ".join(text_of(result.summary).split())
+    flat = " ".join(text_of(result.summary, 180).split())
     assert "(known only to: North)" in flat
     assert "“Public … later”: counted on the day it happens" in flat
     assert "(public 3 days later)" in flat
@@ -130,6 +139,40 @@ def test_words_stand_only_where_the_range_lies_within_one_band(result: Result) -
     assert "Words (ICD 203)" in shown(0.25, 0.40)
     assert "unlikely" not in shown(0.15, 0.40).partition("Beside the outcome")[2]
     assert "almost no chance" not in shown(0.01, 0.02)
+
+
+def test_bars_are_the_chances_of_the_last_day(result: Result) -> None:
+    text = drawn(result.summary)
+    for name, five in result.outcomes.items():
+        if name in result.summary["impossible"]["outcomes"]:
+            continue
+        line = next(line for line in text.splitlines() if line.startswith(f" {name}:"))
+        signs = line[table.PIPE_WIDTH - table.BAR - 1 :].rstrip()
+        full, part = signs.count("█"), signs.rstrip("░")[signs.count("█") :]
+        share = (full + ("▏▎▍▌▋▊▉".index(part) + 1) / 8 if part else full) / table.BAR
+        assert share == pytest.approx(five["probability"], abs=1 / 16 / table.BAR + 1e-9)
+        assert len(signs) == max(round(five["range_high"] * table.BAR), full + len(part))
+    chance = {"probability": 0.5, "range_high": 0.75}
+    assert table.bar(chance) == "██████░░░"
+    assert table.bar({"probability": 1.0, "range_high": 1.0}) == "█" * table.BAR
+    assert table.bar({"probability": 0.0, "range_high": 0.0}) == ""
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 130])
+def test_the_table_fits_and_tears_no_range_apart(result: Result, width: int) -> None:
+    text = drawn(result.summary, width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "\x1b" not in text
+    numbers = [line for line in lines[: lines.index(next(x for x in lines if "Beside" in x))] if "%" in line]
+    assert not [line for line in numbers if re.search(r"\((up to|\d+–)\s*$", line)]
+    assert any("last day" in line for line in lines) == (width >= table.ROOM)
+
+
+def test_a_stream_without_blocks_has_bars_of_plain_signs(result: Result) -> None:
+    text = drawn(result.summary, encoding="ascii")
+    assert re.search(r"#+-+", text.partition("What has happened")[0])
+    assert "- reaches on to the upper end" in text
 
 
 def test_numbers_are_counted_in_good_english(result: Result) -> None:

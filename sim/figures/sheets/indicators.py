@@ -88,12 +88,13 @@ def on(ax: Axes, data: Mapping[str, Any]) -> None:
     _points(ax, rows)
     named_rows(ax, [_name(row) for row in rows])
     titled(ax, f"Target: {data['headline']}")
+    ax.set_xlabel("")
     when = f"by the end of {date_words(data['window_date'])}"
     noted(
         ax,
         data,
-        f"By how much a sign multiplies the odds of the target. Diamond: seen {when}; ring: not seen by then; line with "
-        f"caps: {ERROR_WORDS}; pale: may be luck. Indications within the model, not causes.",
+        f"By how much a sign multiplies the odds of the target. Diamond: seen {when}; ring: not seen by then; line "
+        f"with caps: {ERROR_WORDS}; pale: may be luck. Indications within the model, not causes.",
     )
 
 

@@ -95,7 +95,9 @@ def on(ax: Axes, data: Mapping[str, Any]) -> None:
         _ladder(strip, data)
         scaled(strip, WIDTH - LEFT - RIGHT, ladder)
     titled(ax, f"One of many histories, invented. {_which(data)}")
-    ax.set_xlabel(wrapped(_foot(data, lanes, placed), WIDTH - LEFT), fontsize=SMALL, loc="left")
+    across = max(ax.bbox.width / ax.figure.dpi, 3.0)
+    ax.set_xlabel(wrapped(_foot(data, lanes, placed), across), fontsize=SMALL, loc="left")
+    ax.xaxis.label.set_multialignment("left")
 
 
 def size(data: Mapping[str, Any]) -> tuple[float, float]:

@@ -83,12 +83,13 @@ def on(ax: Axes, data: Mapping[str, Any]) -> None:
     rows = _rows(data)
     _bars(ax, rows, data["probability"])
     named_rows(ax, [words(row["name"]) for row in rows])
-    titled(ax, f"Chance of: {data['headline']}", above=14)
+    titled(ax, f"Chance of: {data['headline']}", above=20)
+    ax.set_xlabel("")
     noted(
         ax,
         data,
-        "Each bar: the chance with this input at its 10 % point (light end) and at its 90 % point (dark end); line with "
-        f"caps: {ERROR_WORDS} of its length.",
+        "Each bar: the chance with this input at its 10 % point (light end) and at its 90 % point (dark end); line "
+        f"with caps: {ERROR_WORDS} of its length.",
     )
 
 

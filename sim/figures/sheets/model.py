@@ -83,7 +83,7 @@ def _rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     for actor, actions in groupby(ranked, key=lambda action: action["actor"]):
         rows += [{"group": labels.get(actor, "By itself")}, *actions]
     readers = [reader for reader in data["readers"] if reader["columns"]]
-    plain = {"speed": None, "choice": None, "reads": False, "writes": []}
+    plain: dict[str, Any] = {"speed": None, "choice": None, "reads": False, "writes": []}
     rows += [{"group": "What is read off"}] if readers else []
     for reader in readers:
         marks = {name: {**plain, "guard": True} for name in reader["columns"]}
@@ -95,7 +95,7 @@ def _note(data: Mapping[str, Any]) -> str:
     idle = f" Named but without an action: {', '.join(data['idle'])}." if data["idle"] else ""
     return (
         "Triangles: way and strength from the lowest to the highest value, inputs at their medians; of a count without "
-        f"a maximum, for one more. As of {date_words(data['as_of'])}.{idle}"
+        f"a maximum, for one more, or up to what it is compared with. As of {date_words(data['as_of'])}.{idle}"
     )
 
 
@@ -129,8 +129,9 @@ def _matrix(
             continue
         ax.plot([0.1, right], [top + ROW] * 2, color=PALE, linewidth=0.5)
         ax.text(0.2, top + ROW / 2, wrapped(row["says"], SAYS * 1.12, 2), fontsize=TYPE, va="center", linespacing=0.95)
-        ax.text(0.1 + SAYS, top + ROW / 2, wrapped(row["starts"], STARTS * 1.2, 2), fontsize=TYPE - 0.5, va="center",
-                color=GREY, linespacing=0.95)  # fmt: skip
+        if row["starts"]:
+            starts = wrapped(row["starts"], STARTS * 1.2, 2)
+            ax.text(0.1 + SAYS, top + ROW / 2, starts, fontsize=TYPE - 0.5, va="center", color=GREY, linespacing=0.95)
         for number, column in enumerate(block):
             mark = row["marks"].get(column["name"])
             if mark is not None:
@@ -155,7 +156,7 @@ def _mark(ax: Axes, x: float, y: float, mark: Mapping[str, Any], cell: float) ->
         if mark[what] is not None:
             _triangle(ax, x, y + lift * both, mark[what], full=what == "speed")
     if mark["writes"]:
-        _disc(ax, x + third, y, "".join(SIGNS[kind] for kind in mark["writes"]))
+        _disc(ax, x + cell / 2 - 0.035, y, "".join(SIGNS[kind] for kind in mark["writes"]))
 
 
 def _triangle(ax: Axes, x: float, y: float, way: Mapping[str, Any], *, full: bool) -> None:
@@ -168,8 +169,10 @@ def _triangle(ax: Axes, x: float, y: float, way: Mapping[str, Any], *, full: boo
 
 
 def _disc(ax: Axes, x: float, y: float, signs: str) -> None:
+    """Signs on dark ground that end at ``x``."""
     shape = {"boxstyle": "round,pad=0.18", "facecolor": INK, "edgecolor": "none"}
-    ax.text(x, y, signs, color="white", fontsize=TYPE - 0.5, fontweight="bold", ha="center", va="center", bbox=shape)
+    size = TYPE - 0.5 if len(signs) == 1 else TYPE - 1.5
+    ax.text(x, y, signs, color="white", fontsize=size, fontweight="bold", ha="right", va="center", bbox=shape)
 
 
 def _legend(ax: Axes) -> None:
@@ -180,7 +183,7 @@ def _legend(ax: Axes) -> None:
     way = {"size": 2.0, "doubt": False}
     middle, far = 4.3, 8.5
     ax.text(0.2, 0.2, "if", fontsize=TYPE, ha="center", va="center")
-    _disc(ax, 0.2, 0.45, "+")
+    _disc(ax, 0.25, 0.45, "+")
     ax.text(0.2, 0.7, "by", fontsize=TYPE, ha="center", va="center")
     for y, said in ((0.2, "possible only while it is so (read off: looks at it)"),
                     (0.45, "changes it: + adds, − takes, = sets, ≥ ≤ at least, at most"),
