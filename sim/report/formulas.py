@@ -34,7 +34,7 @@ def formulas(scenario: Scenario, name: str) -> list[str]:
     weights = [_weight(branch) for branch in either]
     for number, (branch, weight) in enumerate(zip(either, weights, strict=True), 1):
         says = f" ({branch['says']})" if branch.get("says") else ""
-        one = f"w{number} = {weight}{says}"
+        one = f"w_{number} = {weight}{says}"
         lines.append(f"{one}{_then(branch)}")
     if either:
         lines.append(f"chance of branch i = w_i / (w_1 + … + w_{len(either)})")

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import sim
 from sim.scenario.scenario import Scenario
 
 Data = dict[str, Any]
 FILLED: Final = "filled"
 PART: Final = "part"
 AUTHOR: Final = "author"
-ROOT: Final = Path(sim.__file__).parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def item(
@@ -55,7 +54,9 @@ def checked(section: Data, scenario: Scenario, settings: object) -> Data:
         where = f"{section['title']} {one['number']} ({one['name']})"
         there = [text for text in one["answer"] if text.strip()]
         if one["status"] != AUTHOR and not (there or (one["table"] and one["table"]["rows"])):
-            raise ValueError(f"{where}: it counts as filled, and nothing stands there; fill it, or leave it to an author")
+            raise ValueError(
+                f"{where}: it counts as filled, and nothing stands there; fill it, or leave it to an author"
+            )
         if one["status"] != AUTHOR and not one["from"]:
             raise ValueError(f"{where}: an answer without a source; name the key, the setting or the file")
         for source in one["from"]:

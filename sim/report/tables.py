@@ -18,7 +18,7 @@ Data = dict[str, Any]
 def basis(evidence: Evidence | None) -> str:
     """What a number rests on."""
     if evidence is None:
-        return "a rule of the model"
+        return "that of the inputs it names"
     kind = {"report": "reported", "change": "changed"}.get(evidence.kind, evidence.kind)
     found = f"finding {', '.join(map(str, evidence.reports))}" if evidence.reports else ""
     fixed = f"fixed: {evidence.fixed}" if evidence.fixed else ""
@@ -93,7 +93,9 @@ def outputs(scenario: Scenario) -> Data:
         seen = f"seen by {words(one.seen_by)}{f', {one.delay:g} d later' if one.delay else ''}"
         found.append(("milestone", one.name, plain(milestones[one.name]["when"]), f"{one.says} ({seen})"))
     ladder = {one["name"]: one.get("when") for one in scenario.data.get("ladder") or ()}
-    found += [("rung", rung, plain(ladder.get(rung) or "otherwise"), "the highest that holds") for rung in scenario.rungs]
+    found += [
+        ("rung", rung, plain(ladder.get(rung) or "otherwise"), "the highest that holds") for rung in scenario.rungs
+    ]
     return rows(("kind", "name", "holds when", "says"), found)
 
 
@@ -108,7 +110,9 @@ def sources(scenario: Scenario) -> Data:
     found += [(q.name, q.evidence.why, "data") for q in cited]
     known = [v for v in scenario.variables.values() if v.evidence.kind == "data"]
     found += [(v.name, v.evidence.why, "data") for v in known]
-    found += [(a.name, a.evidence.why, "data") for a in scenario.actions.values() if a.evidence and a.evidence.kind == "data"]
+    found += [
+        (a.name, a.evidence.why, "data") for a in scenario.actions.values() if a.evidence and a.evidence.kind == "data"
+    ]
     found += [(f"{rate.milestone} (past cases)", rate.source, f"n = {rate.n}") for rate in scenario.base_rates]
     return rows(("for", "source", "kind"), found)
 

@@ -1,4 +1,8 @@
-"""A scenario in words: who acts, where things stand, what can happen and how fast, and what each number rests on."""
+"""A scenario in words: who acts, where things stand, what can happen and how fast, and what each number rests on.
+
+``study.form`` chooses what is told: ``words`` (printed), ``diagram`` (what acts on what), ``odd`` and ``stress`` (by
+the reporting standards ODD and STRESS-DES), or ``page``, all of it in a folder.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.model.expressions import Number
+from sim.model.expressions import Number, nearest
 from sim.model.laws import Law
 from sim.scenario.scenario import Evidence, Rival, Scenario, Statement
 from sim.statistics.shown import date_words, percent, plural, words
 from sim.studies.order import Order
+from sim.studies.settings import SettingError
 
-SETTINGS: Final = ()
+SETTINGS: Final = ("form",)
+WORDS, DIAGRAM, ODD, STRESS, PAGE = FORMS = ("words", "diagram", "odd", "stress", "page")
 WIDTH: Final = 110
 #: A chance that is certain, but for rounding.
 ALL_BUT: Final = 1 - 1e-9
@@ -22,9 +28,19 @@ _CLOCKS: Final = (("on", "on"), ("when", "at once when"), ("rate", "rate"), ("af
 
 
 def answer(order: Order) -> int:
-    """Print the scenario of an order in words."""
-    print("\n".join(describe(order.scenario())))
-    return 0
+    """Tell the scenario of an order in the form that is asked."""
+    form = order.study.get("form", WORDS)
+    if form not in FORMS:
+        raise SettingError(
+            f"study.form: {form!r} is unknown{nearest(str(form), FORMS)}; choose from {', '.join(FORMS)}"
+        )
+    scenario = order.scenario()
+    if form == WORDS:
+        print("\n".join(describe(scenario)))
+        return 0
+    from sim.studies import describe_files
+
+    return describe_files.answer(order, scenario, form)
 
 
 def describe(scenario: Scenario) -> list[str]:
