@@ -172,12 +172,16 @@ class Weighing:
 
     # ------------------------------------------------------------------------------------------------------ weights
     def default_weights(self) -> list[float]:
-        """Weight of each claim by rule: the model's spread over the inputs against the error of one expert."""
+        """Weight of each claim by rule, :meth:`ruled`, with those of one origin :meth:`capped`."""
+        return self.capped(self.ruled())
+
+    def ruled(self) -> list[float]:
+        """Weight of each claim by itself: the model's spread over the inputs against the error of one expert."""
         found = []
         for i, claim in enumerate(self.claims):
             spread = math.sqrt(float(np.mean([self.spreads[self.places[i, day]] ** 2 for day in claim.days])))
             found.append(weights.default_weight(spread, math.hypot(ERROR, spread_of(claim.stated))))
-        return self.capped(found)
+        return found
 
     def capped(self, given: Sequence[float]) -> list[float]:
         """The weights, with those of one origin scaled down so that they sum to the largest of them."""

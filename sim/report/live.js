@@ -6,7 +6,7 @@ const TOPS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1];
 const FRAME = { left: 44, right: 348, top: 10, foot: 166 };
 const START = "set&";
 
-async function live() {
+async function start() {
   const holder = document.getElementById("carried");
   if (!holder || typeof DecompressionStream === "undefined") return;
   const carried = JSON.parse(holder.textContent);
@@ -27,7 +27,7 @@ async function live() {
   }
 
   // --------------------------------------------------------------------------------------------------------- shown
-  const ranged = (found) => carried.sets > 0 && found.law.setsLeft >= carried.few_sets;
+  const ranged = (found) => carried.sets > 0 && found.law.known.length >= carried.few_sets;
   const said = (found, [chance, low, high]) => (ranged(found) ? withRange(chance, low, high) : percent(chance));
 
   function asked(found, day) {
@@ -53,8 +53,9 @@ async function live() {
     if (at("live-chart")) showCurve(found, few);
     const main = [...page.querySelectorAll("[data-dialled]")].map((cell) => Number(cell.dataset.dialled));
     const day = main[Math.max(main.length - 2, 0)];
-    at("live-bar").textContent = `after ${day} days: default ${said(base, asked(base, day))}, yours ` +
-      `${few ? "too few histories left to say" : said(found, asked(found, day))}`;
+    const event = carried[carried.event.kind].find((one) => one.name === carried.event.name).label;
+    at("live-bar").textContent = `${event} ${carried.event.kind === "milestones" ? "by" : "on"} ${dateOf(carried.as_of, day)}: ` +
+      `default ${said(base, asked(base, day))}, yours ${few ? "too few histories left to say" : said(found, asked(found, day))}`;
     const capped = cappedWeights(carried.statements, setting.statements.map((dial) => dial.weight));
     page.querySelectorAll("[data-statement]").forEach((box, s) => {
       const cut = capped[s] < setting.statements[s].weight;
@@ -77,7 +78,7 @@ async function live() {
       const far = law.nats > carried.far ? "; the statement replaces the model" : "";
       parts.push(`How far the statements bend the model: ${law.nats.toFixed(2)} nats${far}.`);
     }
-    if (!few && carried.sets && law.setsLeft < carried.few_sets)
+    if (!few && carried.sets && law.known.length < carried.few_sets)
       parts.push("Too few draws of the inputs are left to give a range over them.");
     return parts.join(" ");
   }
@@ -119,7 +120,7 @@ async function live() {
     for (let step = 0; step <= 5; step++) {
       const share = (top * step) / 5, height = y(share);
       parts.push(drawn("path", { class: "grid", d: `M${FRAME.left} ${height}H${FRAME.right}` }));
-      parts.push(drawn("text", { class: "tick end", x: FRAME.left - 5, y: height + 3.5 }, `${Number((100 * share).toFixed(1))} %`));
+      parts.push(drawn("text", { class: "tick end", x: FRAME.left - 5, y: height + 3.5 }, `${Number((100 * share).toFixed(1))}\u00a0%`));
     }
     for (let step = 0; step <= 3; step++) {
       const day = Math.round((carried.until * step) / 3), way = ["start", "middle", "middle", "end"][step];
@@ -139,18 +140,18 @@ async function live() {
   }
 
   // ---------------------------------------------------------------------------------------------------------- dials
-  /** The dials as the setting has them. */
-  function showDials() {
+  /** The dials as the setting has them; `afresh`: a deadline of one's own gives way to the reading of the same day. */
+  function showDials(afresh = false) {
     page.querySelectorAll("[data-statement]").forEach((box, s) => {
       const dial = setting.statements[s], statement = carried.statements[s];
       const put = (name, value) => box.querySelectorAll(`[data-dial="${name}"]`).forEach((field) => {
-        if (field !== document.activeElement || Number(field.value) !== value) field.value = value;
+        if (field !== document.activeElement || Number(field.value) !== value) field.value = Number(value.toFixed(4));
       });
       put("weight", dial.weight);
       put("stated", dial.stated);
       const choice = box.querySelector("select");
       const known = dial.days.length > 1 ? "all" : statement.days.includes(dial.days[0]) ? String(dial.days[0]) : "other";
-      if (dial.days.length > 1 || choice.value !== "other" || known === "other") choice.value = known;
+      if (afresh || dial.days.length > 1 || choice.value !== "other") choice.value = known;
       if (dial.days.length === 1) put("day", dial.days[0]);
       const other = box.querySelector(".other");
       if (other) other.hidden = choice.value !== "other";
@@ -172,11 +173,11 @@ async function live() {
     [from.value, to.value] = [low, high];
     // Where both stand at the top, the lower one has to be within reach.
     from.classList.toggle("above", low > last / 2);
-    const lowest = low > 0 ? `from ${input.shown[low]}` : `from ${input.shown[0]} (lowest)`;
-    const highest = high < last ? `to ${input.shown[high]}` : `to ${input.shown[last]} (highest)`;
-    from.setAttribute("aria-valuetext", lowest);
-    to.setAttribute("aria-valuetext", highest);
-    box.querySelector(".chosen").textContent = range ? `${lowest} ${highest}` : `all: ${input.shown[0]} to ${input.shown[last]}`;
+    from.setAttribute("aria-valuetext", low > 0 ? input.shown[low] : "the lowest");
+    to.setAttribute("aria-valuetext", high < last ? input.shown[high] : "the highest");
+    const inner = [0.1, 0.9].map((share) => input.shown[Math.round(share * last)]).join(" to ");
+    box.querySelector(".chosen").textContent = !range ? `any (10–90\u00a0%: ${inner})` : low === 0 ? `up to ${input.shown[high]}`
+      : high === last ? `from ${input.shown[low]} on` : `${input.shown[low]} to ${input.shown[high]}`;
   }
 
   function turned(event) {
@@ -267,6 +268,7 @@ async function live() {
     } else if (event.target.id === "live-reset") {
       setting = plain(carried);
       at("live-said").textContent = "";
+      showDials(true);
     } else if (event.target.id === "live-copy") {
       at("live-link").select();
       try {
@@ -282,7 +284,7 @@ async function live() {
   });
   window.addEventListener("hashchange", () => {
     if (open()) {
-      showDials();
+      showDials(true);
       later();
     }
   });
@@ -290,10 +292,15 @@ async function live() {
   const linked = open();
   showDials();
   page.hidden = false;
+  const way = document.createElement("a");
+  way.href = "#live";
+  way.textContent = page.querySelector("h2").textContent;
+  document.querySelector("nav.screen")?.prepend(way, " ");
   keep(show());
   if (linked) page.scrollIntoView();
+  performance.mark("live");
   // For whoever wants to ask from the console: every chance under a setting as `readBack` gives it.
-  window.live = {
+  window.dials = {
     carried,
     plain: () => plain(carried),
     read: (text) => readBack(carried, text),
@@ -301,10 +308,10 @@ async function live() {
     answer: (some) => everything(carried, columns, some),
     set: (some) => {
       setting = some;
-      showDials();
+      showDials(true);
       return show();
     },
   };
 }
 
-live();
+start();

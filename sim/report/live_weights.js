@@ -71,62 +71,70 @@ function combinations(days) {
   return days.reduce((found, some) => found.flatMap((head) => some.map((day) => [...head, day])), [[]]);
 }
 
-/** Ratio of the pooled law for every history and every nested one, and how far it bends the model (nats). */
-function pooled(carried, columns, setting, kept, keptNested) {
-  const n = kept.length, m = keptNested.length;
-  const one = { ratio: new Float64Array(n).fill(1), nested: new Float64Array(m).fill(1), nats: 0 };
-  const given = cappedWeights(carried.statements, setting.statements.map((dial) => dial.weight));
-  if (!given.some((weight) => weight > 0)) return one;
-  const total = kept.reduce((sum, is) => sum + is, 0);
-  if (total === 0) return one;
-  // Cells: histories that agree in every proposition, found by dividing them once for each.
-  const cell = new Int32Array(n + m);
+const divided = new WeakMap();
+
+/**
+ * Cells: histories, then nested ones, that agree in every proposition; `rows` say of each proposition in which cells it
+ * holds and, by history, where. They hang on the readings only, and the last ones are remembered.
+ */
+function cellsOf(carried, columns, days) {
+  const key = JSON.stringify(days), last = divided.get(columns);
+  if (last && last.key === key) return last;
+  const n = carried.n, m = carried.sets * carried.each;
+  const cell = new Int32Array(n + m), rows = [];
   let count = 1;
-  const rows = [];
   carried.statements.forEach((statement, s) => {
-    for (const day of setting.statements[s].days) {
-      const holds = new Uint8Array(n + m);
-      const ours = holdsBy(carried, columns, "", statement, day);
+    for (const day of days[s]) {
+      const holds = new Uint8Array(n + m), ours = holdsBy(carried, columns, "", statement, day);
       for (let i = 0; i < n; i++) holds[i] = ours(i) ? 1 : 0;
-      if (m) {
-        const theirs = holdsBy(carried, columns, "nested.", statement, day);
-        for (let i = 0; i < m; i++) holds[n + i] = theirs(i) ? 1 : 0;
-      }
+      const theirs = m ? holdsBy(carried, columns, "nested.", statement, day) : null;
+      for (let i = 0; i < m; i++) holds[n + i] = theirs(i) ? 1 : 0;
       const number = new Int32Array(2 * count).fill(-1);
-      let next = 0;
+      count = 0;
       for (let i = 0; i < n + m; i++) {
         const place = 2 * cell[i] + holds[i];
-        if (number[place] < 0) number[place] = next++;
+        if (number[place] < 0) number[place] = count++;
         cell[i] = number[place];
       }
-      count = next;
       rows.push({ s, day, holds });
     }
   });
-  const share = new Float64Array(count);
-  for (let i = 0; i < n; i++) if (kept[i]) share[cell[i]] += 1 / total;
   for (const row of rows) {
     row.cells = new Uint8Array(count);
     for (let i = 0; i < n + m; i++) row.cells[cell[i]] = row.holds[i];
-    let held = 0;
-    for (let i = 0; i < n; i++) held += kept[i] & row.holds[i];
-    row.own = logit(sureImplied(held / total, total));
   }
-  const days = combinations(setting.statements.map((dial) => dial.days));
-  const ratio = new Float64Array(count);
+  const found = { key, cell, count, rows };
+  divided.set(columns, found);
+  return found;
+}
+
+/** Ratio of the pooled law for every history and every nested one, and how far it bends the model (nats). */
+function pooled(carried, columns, setting, kept) {
+  const n = kept.length, m = carried.sets * carried.each;
+  const one = { ratio: new Float64Array(n).fill(1), nested: new Float64Array(m).fill(1), nats: 0 };
+  const given = cappedWeights(carried.statements, setting.statements.map((dial) => dial.weight));
+  let total = 0;
+  for (let i = 0; i < n; i++) total += kept[i];
+  if (total === 0 || !given.some((weight) => weight > 0)) return one;
+  const readings = setting.statements.map((dial) => dial.days);
+  const { cell, count, rows } = cellsOf(carried, columns, readings);
+  const held = new Float64Array(count), ratio = new Float64Array(count);
+  for (let i = 0; i < n; i++) held[cell[i]] += kept[i];
+  const own = rows.map((row) => logit(sureImplied(held.reduce((sum, k, c) => sum + k * row.cells[c], 0) / total, total)));
+  const days = combinations(readings);
   for (const chosen of days) {
     const exponent = new Float64Array(count);
     chosen.forEach((day, s) => {
-      const row = rows.find((candidate) => candidate.s === s && candidate.day === day);
-      const step = given[s] * (statedOdds(setting.statements[s].stated) - row.own);
-      for (let c = 0; c < count; c++) if (row.cells[c]) exponent[c] += step;
+      const r = rows.findIndex((row) => row.s === s && row.day === day);
+      const step = given[s] * (statedOdds(setting.statements[s].stated) - own[r]);
+      for (let c = 0; c < count; c++) if (rows[r].cells[c]) exponent[c] += step;
     });
     const top = exponent.reduce((most, value) => Math.max(most, value), -Infinity);
     let whole = 0;
-    for (let c = 0; c < count; c++) whole += share[c] * Math.exp(exponent[c] - top);
+    for (let c = 0; c < count; c++) whole += (held[c] / total) * Math.exp(exponent[c] - top);
     for (let c = 0; c < count; c++) ratio[c] += Math.exp(exponent[c] - top) / whole / days.length;
   }
-  for (let c = 0; c < count; c++) if (share[c] * ratio[c] > 0) one.nats += share[c] * ratio[c] * Math.log(ratio[c]);
+  for (let c = 0; c < count; c++) if (held[c] * ratio[c] > 0) one.nats += (held[c] / total) * ratio[c] * Math.log(ratio[c]);
   one.nats = Math.max(one.nats, 0);
   for (let i = 0; i < n; i++) one.ratio[i] = ratio[cell[i]];
   for (let i = 0; i < m; i++) one.nested[i] = ratio[cell[n + i]];
@@ -135,26 +143,32 @@ function pooled(carried, columns, setting, kept, keptNested) {
 
 /** Histories with their weights under a setting: everything that chances and ranges are read from. */
 function weigh(carried, columns, setting) {
-  const size = carried.sets * carried.each;
   const kept = keptOf(carried, columns, setting.inputs, carried.n);
-  // A set of inputs has the number of the history that drew the same.
-  const sets = kept.subarray(0, carried.sets);
-  const keptNested = new Uint8Array(size);
-  for (let i = 0; i < size; i++) keptNested[i] = sets[Math.floor(i / carried.each)];
-  const law = pooled(carried, columns, setting, kept, keptNested);
-  let left = 0, sum = 0, squares = 0, setsLeft = 0;
+  const law = pooled(carried, columns, setting, kept);
+  let left = 0, sum = 0, squares = 0;
   for (let i = 0; i < carried.n; i++) {
     if (!kept[i]) law.ratio[i] = 0;
     left += kept[i];
     sum += law.ratio[i];
     squares += law.ratio[i] * law.ratio[i];
   }
-  for (let i = 0; i < size; i++) if (!keptNested[i]) law.nested[i] = 0;
-  for (let k = 0; k < carried.sets; k++) setsLeft += sets[k];
-  return {
-    ratio: law.ratio, nested: law.nested, nats: law.nats, kept: left, sum, setsLeft,
-    left: squares > 0 ? (sum * sum) / squares : 0,
-  };
+  // A set of inputs has the number of the history that drew the same; each of its histories counts by its own weight.
+  const known = [];
+  for (let k = 0; k < carried.sets; k++) {
+    if (!kept[k]) continue;
+    let weight = 0, square = 0;
+    for (let i = k * carried.each; i < (k + 1) * carried.each; i++) {
+      weight += law.nested[i];
+      square += law.nested[i] * law.nested[i];
+    }
+    if (weight > 0) known.push({ first: k * carried.each, weight, square });
+  }
+  const whole = known.reduce((total, set) => total + set.weight, 0);
+  for (const set of known) {
+    set.part = set.weight / whole;
+    set.worth = Math.max((set.weight * set.weight) / set.square, 1 + 1e-9);
+  }
+  return { ...law, kept: left, sum, left: squares > 0 ? (sum * sum) / squares : 0, known };
 }
 
 /** Chance that a milestone has been reached by the end of each day 0 ... until. */
@@ -174,77 +188,70 @@ function outcomesOf(carried, columns, law, day) {
   return Array.from(found, (held) => Math.min(held / law.sum, 1));
 }
 
-/** Weights and squared weights of the histories of each set of inputs. */
-function setsOf(carried, law) {
-  const weights = new Float64Array(carried.sets), squares = new Float64Array(carried.sets);
-  for (let i = 0; i < law.nested.length; i++) {
-    const k = Math.floor(i / carried.each);
-    weights[k] += law.nested[i];
-    squares[k] += law.nested[i] * law.nested[i];
-  }
-  return { weights, squares };
-}
-
 /**
  * Ranges over the inputs: for each event that `places` gives a history (place 0 ... count - 1; others: none), low and
  * high around its point. With `running` an event holds too where an earlier one does.
  */
-function rangesOf(carried, law, places, count, points, running) {
-  const { weights, squares } = setsOf(carried, law);
-  const held = new Float64Array(carried.sets * count), heldSquares = new Float64Array(carried.sets * count);
-  for (let i = 0; i < law.nested.length; i++) {
-    if (places[i] >= count) continue;
-    const place = Math.floor(i / carried.each) * count + places[i];
-    held[place] += law.nested[i];
-    heldSquares[place] += law.nested[i] * law.nested[i];
-  }
-  if (running) {
-    for (let place = 1; place < held.length; place++) {
-      if (place % count === 0) continue;
-      held[place] += held[place - 1];
-      heldSquares[place] += heldSquares[place - 1];
+function rangesOf(carried, law, places, points, running) {
+  const sets = law.known, count = points.length;
+  if (sets.length < 2) return points.map((point) => [point, point]);
+  const held = sets.map(() => new Float64Array(count)), squares = sets.map(() => new Float64Array(count));
+  sets.forEach(({ first }, k) => {
+    for (let i = first; i < first + carried.each; i++) {
+      if (places[i] >= count) continue;
+      held[k][places[i]] += law.nested[i];
+      squares[k][places[i]] += law.nested[i] * law.nested[i];
     }
-  }
-  const known = [];
-  for (let k = 0; k < carried.sets; k++) if (weights[k] > 0) known.push(k);
-  const whole = known.reduce((sum, k) => sum + weights[k], 0);
-  const part = known.map((k) => weights[k] / whole);
-  const own = 1 - part.reduce((sum, p) => sum + p * p, 0);
-  const worth = known.map((k) => Math.max((weights[k] * weights[k]) / squares[k], 1 + 1e-9));
+    for (let e = 1; running && e < count; e++) {
+      held[k][e] += held[k][e - 1];
+      squares[k][e] += squares[k][e - 1];
+    }
+  });
+  const own = 1 - sets.reduce((sum, set) => sum + set.part * set.part, 0);
+  const values = new Float64Array(sets.length), order = Int32Array.from(sets.keys());
   return points.map((point, e) => {
-    if (known.length < 2) return [point, point];
-    const share = known.map((k) => held[k * count + e] / weights[k]);
     let centre = 0, total = 0, noise = 0;
-    share.forEach((value, j) => (centre += value * part[j]));
-    share.forEach((value, j) => {
-      const k = known[j];
-      total += (value - centre) ** 2 * part[j];
-      const spoilt = heldSquares[k * count + e] * (1 - 2 * value) + value * value * squares[k];
-      noise += ((spoilt / (weights[k] * weights[k])) * (worth[j] / (worth[j] - 1))) * part[j];
-    });
+    for (let k = 0; k < sets.length; k++) {
+      values[k] = held[k][e] / sets[k].weight;
+      centre += values[k] * sets[k].part;
+    }
+    for (let k = 0; k < sets.length; k++) {
+      const { weight, square, part, worth } = sets[k], share = values[k];
+      total += (share - centre) * (share - centre) * part;
+      const spoilt = squares[k][e] * (1 - 2 * share) + share * share * square;
+      noise += (spoilt / (weight * weight)) * (worth / (worth - 1)) * part;
+    }
     total /= own;
     const between = Math.max(total - noise, 0);
     if (between === 0) return [point, point];
     const factor = Math.sqrt(between / total);
-    const [low, high] = endsOf(share.map((value) => centre + factor * (value - centre)), part);
+    // Rounded: sets that say the same must tie, whatever the order in which their weights were summed.
+    for (let k = 0; k < sets.length; k++) values[k] = Math.round(1e12 * (centre + factor * (values[k] - centre))) / 1e12;
+    const [low, high] = endsOf(values, sets, order);
     return [Math.min(low, point), Math.max(high, point)];
   });
 }
 
-/** The 10 % and 90 % points of values that count for parts. */
-function endsOf(values, part) {
-  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b] || a - b);
+/**
+ * The 10 % and 90 % points of values that count for parts. `order` is where their order is kept: from one day to the
+ * next it hardly changes, and then to insert each in its place is quick.
+ */
+function endsOf(values, sets, order) {
+  for (let i = 1; i < order.length; i++) {
+    const k = order[i], value = values[k];
+    let j = i - 1;
+    for (; j >= 0 && (values[order[j]] > value || (values[order[j]] === value && order[j] > k)); j--) order[j + 1] = order[j];
+    order[j + 1] = k;
+  }
+  const last = order.length - 1, first = sets[order[0]].part;
   let sum = 0;
-  const first = part[order[0]];
-  const at = order.map((k) => (sum += part[k]) - 0.5 * part[k] - 0.5 * first);
-  const last = at[at.length - 1];
+  const at = Float64Array.from(order, (k) => (sum += sets[k].part) - 0.5 * sets[k].part - 0.5 * first);
   return [0.1, 0.9].map((wanted) => {
     let j = 0;
-    while (j < at.length - 1 && at[j + 1] / last <= wanted) j++;
-    if (j === at.length - 1) return values[order[j]];
-    const from = at[j] / last, to = at[j + 1] / last;
-    const step = to > from ? (wanted - from) / (to - from) : 0;
-    return values[order[j]] + step * (values[order[j + 1]] - values[order[j]]);
+    while (j < last && at[j + 1] / at[last] <= wanted) j++;
+    if (j === last) return values[order[j]];
+    const from = at[j] / at[last], to = at[j + 1] / at[last];
+    return values[order[j]] + ((wanted - from) / (to - from)) * (values[order[j + 1]] - values[order[j]]);
   });
 }
 
@@ -252,8 +259,7 @@ function endsOf(values, part) {
 function bandOf(carried, columns, law, name) {
   const points = curveOf(carried, columns, law, name);
   if (!carried.sets) return points.map((point) => [point, point, point]);
-  const places = columns[`nested.milestone.${name}`];
-  const ranges = rangesOf(carried, law, places, carried.until + 1, points, true);
+  const ranges = rangesOf(carried, law, columns[`nested.milestone.${name}`], points, true);
   return points.map((point, day) => [point, ...ranges[day]]);
 }
 
@@ -261,7 +267,7 @@ function bandOf(carried, columns, law, name) {
 function barsOf(carried, columns, law, day) {
   const points = outcomesOf(carried, columns, law, day);
   if (!carried.sets) return points.map((point) => [point, point, point]);
-  const ranges = rangesOf(carried, law, columns[`nested.outcome.${day}`], points.length, points, false);
+  const ranges = rangesOf(carried, law, columns[`nested.outcome.${day}`], points, false);
   return points.map((point, i) => [point, ...ranges[i]]);
 }
 
@@ -273,5 +279,5 @@ function everything(carried, columns, setting) {
     return carried.days.map((day) => band[day]);
   });
   for (const day of carried.days) found.push(...barsOf(carried, columns, law, day));
-  return { chances: found, nats: law.nats, left: law.left, kept: law.kept, sets: law.setsLeft };
+  return { chances: found, nats: law.nats, left: law.left, kept: law.kept, sets: law.known.length };
 }

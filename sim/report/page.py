@@ -49,8 +49,8 @@ def render(
 ) -> str:
     """The page as HTML.
 
-    ``data`` is what :func:`sim.studies.report.study.gathered` gives. ``live`` is markup of a part that ``script`` brings
-    to life with the data ``carried``; ``extra`` is its style.
+    ``data`` is what :func:`sim.studies.report.study.gathered` gives. ``live`` is markup of a part that ``script``
+    brings to life with the data ``carried``; ``extra`` is its style.
     """
     style = text("report.css") + extra
     return str(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sim.report.words import label
-from sim.runs import store
 from sim.statistics.shown import between, date_words, percent, with_range, words
 from sim.studies.baseline import pages
 from sim.studies.report.first import chances, horizons, main_day, shown
+from sim.studies.size import READ_FOR_PAGE, read_words
 from sim.studies.table import NOTHING
 from sim.studies.weigh.weighed import READINGS, claims_of, days_of, law_data, prepared, weights_of
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sim.runs.plan import Task
     from sim.scenario.scenario import Scenario, Statement
     from sim.studies.settings import Settings
-
-#: Forecasts of more histories are not weighed for the page.
-MOST_WEIGHED: Final = 1_000_000
 
 Data = dict[str, Any]
 
@@ -125,22 +122,22 @@ def weighed(scenario: Scenario, settings: Settings, task: Task, folder: Path, as
     """The law of the forecast weighed by rule; None where nothing was said, or where it is not this page's to find.
 
     That is so for what was said before the date of the forecast: it is held against a forecast of that day
-    (study=weigh makes it), where the nested run is not kept in the folder, and beyond a million histories.
+    (study=weigh makes it), and where the nested run is not kept in the folder. Of a large run the first histories are
+    weighed: ``read`` says how many.
     """
     from sim.beliefs.record import NESTED
 
     said = [s for s in scenario.statements if s.about is None]
     early = any(s.said_on < scenario.as_of for s in said)
-    # To weigh is to have all histories in memory at once, a kilobyte each.
-    held = (store.read_manifest(folder) or {}).get("replications", 0)
-    if not said or early or asked["cannot"] or not (folder / NESTED).is_file() or held > MOST_WEIGHED:
+    if not said or early or asked["cannot"] or not (folder / NESTED).is_file():
         return None
     try:
         claims, _ = claims_of(scenario, said, task)
         weighing = prepared(
-            task, folder, claims, inputs=settings.inputs, histories=settings.histories, executor="serial"
-        )
-        return law_data(weighing, weights_of(weighing, None), "pool")
+            task, folder, claims, inputs=settings.inputs, histories=settings.histories, executor="serial",
+            most=READ_FOR_PAGE,
+        )  # fmt: skip
+        return law_data(weighing, weights_of(weighing, None), "pool") | {"read": weighing.record.size}
     except ValueError:  # a deadline past the end, or histories that all go one way
         return None
 
@@ -153,5 +150,7 @@ def _weighed_row(
     weights = ", ".join(f"{words(name)} {weight:.2f}" for name, weight in law["weights"].items())
     by = chances({**summary, **law}, asked["kind"], asked["name"])
     bends = "; at this weight the statement replaces the model" if law["replaces"] else ""
-    refers = f"the same histories, with weight by rule given to what was said ({label(weights)}){bends}"
+    read, held = law["read"], summary["replications"]
+    histories = read_words(read, held) if read < held else "the same histories"
+    refers = f"{histories}, with weight by rule given to what was said ({label(weights)}){bends}"
     return [_row("weighted", "the model, statements weighed", refers, [shown(summary, by[day]) for day in days])]

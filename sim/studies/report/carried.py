@@ -8,6 +8,7 @@ of the stored run would, and each chance is the one that study=weigh finds with 
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 
 from sim.beliefs.record import NESTED, Record, nested_mark, nested_record
 from sim.beliefs.weighing import ERROR, FAR, Claim, Weighing
+from sim.beliefs.weights import default_weight
 from sim.model.laws import Law
+from sim.runs.rows import read
 from sim.scenario.quantities import BEHIND
 from sim.statistics.clusters import FEWEST as FEWEST_SETS
 from sim.statistics.shown import words
 from sim.statistics.stated import spread_of
-from sim.studies.report.drivers import columns
 from sim.studies.weigh.weighed import claims_of, in_force
 
 if TYPE_CHECKING:
@@ -68,13 +70,13 @@ def carried(
     ``event`` is what the page asks first, ``order`` the names of the drawn, the weightiest first, and ``total`` the
     histories of the whole run.
     """
-    read = _columns(folder, scenario, task)
-    record, n = read[0], read[0].size
+    record, drawn = _columns(folder, scenario, task)
+    n = record.size
     if n < FEWEST or task.until > LONGEST:
         return None
     nested = _nested(folder, task, settings, n)
     packed = Packed()
-    inputs = [one for name, values in read[1].items() if (one := _dial(scenario, name, values, packed)) is not None]
+    inputs = [one for name, values in drawn.items() if (one := _dial(scenario, name, values, packed)) is not None]
     place = {name: i for i, name in enumerate(order)}
     inputs.sort(key=lambda one: place.get(one["name"], len(place)))
     statements, notes = _statements(scenario, task, record, nested, settings.inputs)
@@ -115,7 +117,7 @@ class Packed:
     def add(self, name: str, values: NDArray[Any], most: int) -> None:
         """Add a column of whole numbers 0 … ``most``."""
         whole = values.astype(np.int64)
-        planes = [whole & 255] if most <= 255 else [whole & 255, whole >> 8]  # noqa: PLR2004 - a byte
+        planes = [whole & 255] if most <= 255 else [whole & 255, whole >> 8]
         self._columns[name] = [sum(map(len, self._parts)), len(whole), len(planes)]
         self._parts += [plane.astype(np.uint8).tobytes() for plane in planes]
 
@@ -139,14 +141,15 @@ def _columns(folder: Path, scenario: Scenario, task: Task) -> tuple[Record, dict
     days = {day: "outcome.end" if day == task.until else f"outcome.{day}" for day in task.days}
     times = [f"milestone.{name}" for name in task.model.milestones]
     names = [name for name, _ in task.model.outcomes]
-    read = columns(folder, [*times, *days.values(), *(drawn := names_of(scenario))], most=MOST)
+    drawn = names_of(scenario)
+    found = read(folder, [*times, *days.values(), *drawn], MOST)
     number = {name: i for i, name in enumerate(names)}
     record = Record(
-        {name.removeprefix("milestone."): read[name] for name in times},
-        {day: np.array([number[word] for word in read[name]], dtype=np.int8) for day, name in days.items()},
+        {name.removeprefix("milestone."): found[name] for name in times},
+        {day: np.array([number[word] for word in found[name]], dtype=np.int8) for day, name in days.items()},
         tuple(names),
     )
-    return record, {name: read[name] for name in drawn}
+    return record, {name: found[name] for name in drawn}
 
 
 def _nested(folder: Path, task: Task, settings: Settings, n: int) -> Record | None:
@@ -194,7 +197,7 @@ def _dial(scenario: Scenario, column: str, values: NDArray[Any], packed: Packed)
         info = next(one for one in scenario.inputs if one.name == name)
         meaning, unit = info.meaning, info.kind
     edges = ends(numbers)
-    if len(edges) < 2:  # noqa: PLR2004 - a range has two ends
+    if len(edges) < 2:
         return None
     packed.add(column, places(numbers, edges), 2 * len(edges))
     return {
@@ -202,6 +205,7 @@ def _dial(scenario: Scenario, column: str, values: NDArray[Any], packed: Packed)
         "column": column,
         "label": words(name),
         "says": meaning if meaning != words(name) else "",
+        "levels": None,
         "edges": edges,
         "shown": [_number(edge, unit) for edge in edges],
     }
@@ -262,11 +266,12 @@ def _statements(
     if not said:
         return [], notes
     weighing = Weighing(tuple(claim for _, claim in said), record, nested, sets, task.days)
-    rule = weighing.default_weights()
-    return [_told(*pair, weighing, i, rule[i]) for i, pair in enumerate(said)], notes
+    return [_told(*pair, weighing, i) for i, pair in enumerate(said)], notes
 
 
-def _told(statement: Statement, claim: Claim, weighing: Weighing, number: int, rule: float) -> Data:
+def _told(statement: Statement, claim: Claim, weighing: Weighing, number: int) -> Data:
+    # By rule, before those of one origin are scaled down together: that is done to whatever is dialled.
+    spread = math.sqrt(sum(weighing.spreads[weighing.places[number, day]] ** 2 for day in claim.days) / len(claim.days))
     named = statement.milestone or " or ".join(statement.outcomes)
     return {
         "name": claim.name,
@@ -280,7 +285,5 @@ def _told(statement: Statement, claim: Claim, weighing: Weighing, number: int, r
         "days": list(claim.days),
         "stated": claim.stated.middle,
         "origin": claim.origin,
-        "rule": rule,
-        "error": ERROR**2 + spread_of(claim.stated) ** 2,
-        "spreads": [float(weighing.spreads[weighing.places[number, day]]) for day in claim.days],
+        "rule": default_weight(spread, math.hypot(ERROR, spread_of(claim.stated))),
     }

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from sim.model.laws import Law
 from sim.report.words import label
 from sim.runs import store
+from sim.runs.rows import read
 from sim.statistics.intervals import wilson
 from sim.statistics.shown import date_words, percent, words
+from sim.studies.size import READ_FOR_PAGE
 from sim.studies.tornado import study as tornado
 
 if TYPE_CHECKING:
@@ -33,34 +35,16 @@ FEWEST: Final = 20
 TWO: Final = 1.96
 #: Shown on the first screen.
 SHOWN: Final = 4
-#: So many histories tell inputs apart as well as more would.
-MOST: Final = 200_000
-
 Data = dict[str, Any]
 Columns = Mapping[str, NDArray[Any]]
 
 
-def columns(folder: Path, names: Sequence[str], *, most: int = MOST) -> dict[str, NDArray[Any]]:
-    """Columns of the first histories of a run on disk (``most``), words as objects, a missing time as inf.
+def columns(folder: Path, names: Sequence[str], *, most: int = READ_FOR_PAGE) -> dict[str, NDArray[Any]]:
+    """Columns of as many of the first histories of a run on disk as a page looks at, see :func:`sim.runs.rows.read`.
 
     Raises RunError where its parts are missing.
     """
-    import pyarrow.parquet as pq
-
-    found: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    histories = 0
-    for path in sorted((folder / "parts").glob("part-*.parquet")):
-        table = pq.ParquetFile(path).read(columns=list(names))
-        for name in names:
-            column = table.column(name)
-            column = column.fill_null(np.inf) if name.startswith("milestone.") else column
-            found[name].append(column.to_numpy())
-        histories += table.num_rows
-        if histories >= most:
-            break
-    if not histories:
-        raise store.RunError(f"{folder}: the parts of this run are missing; run the forecast again")
-    return {name: np.concatenate(arrays)[:most] for name, arrays in found.items()}
+    return read(folder, names, most)
 
 
 def drivers(
@@ -73,7 +57,7 @@ def drivers(
     day: int,
     results: Path,
 ) -> Data:
-    """What the chance of the event by a day hangs on: ``rows``, the strongest first, and how they were found.
+    """What the chance of the event by a day hangs on: ``rows``, the strongest first, and how and from how many (read).
 
     ``happened`` (n,) says whether it did in each history, ``drawn`` has the columns ``input.NAME`` and ``start.NAME``.
     """
@@ -83,7 +67,8 @@ def drivers(
     rows = sorted(rows, key=lambda row: (-max(abs(row["difference"]) - row["error"], 0.0), -abs(row["difference"])))
     told = told_apart([row["difference"] for row in rows], [row["error"] for row in rows])
     rows = [{**row, "clear": clear} for row, clear in zip(rows, told, strict=True)]
-    return {"rows": rows, "tornado": stored is not None, "chance": float(happened.mean()), "day": day}
+    how = {"tornado": stored is not None, "read": int(happened.size)}
+    return {"rows": rows, **how, "chance": float(happened.mean()), "day": day}
 
 
 def told_apart(differences: Sequence[float], errors: Sequence[float], wrong: float = 0.05) -> list[bool]:
@@ -197,11 +182,16 @@ def hangs(found: Mapping[str, Any], summary: Mapping[str, Any], asked: Mapping[s
     note = (
         "Each held at its 10 % and 90 % point, all else drawn, on the same luck (study=tornado)."
         if found["tornado"]
-        else f"In the histories of this run in which it was drawn from its lowest and its highest tenth, all else as "
-        f"drawn; {_luck(rows)} study=tornado holds each at its ends on the same luck."
+        else f"In {_histories(found, summary)} in which it was drawn from its lowest and its highest tenth, all else "
+        f"as drawn; {_luck(rows)} study=tornado holds each at its ends on the same luck."
     )
     told = [{**row, "low": f"{label(row['low_value'])}: {_end(row['at_low'])}", "high": _high(row)} for row in rows]
     return {"lines": lines, "rows": told, "shown": SHOWN, "note": note if rows else "", "chance": found["chance"]}
+
+
+def _histories(found: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    read, held = found["read"], summary["replications"]
+    return f"{f'the first {read:,} of {held:,}' if read < held else 'the'} histories of this run"
 
 
 def _luck(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -241,9 +231,9 @@ def table(found: Mapping[str, Any], summary: Mapping[str, Any], asked: Mapping[s
         "From the stored study=tornado of this question: each input held at its 10 % and 90 % point, all else drawn, "
         "the same luck; ±: 95 % sampling error of the paired difference."
         if found["tornado"]
-        else "From the histories of this run: the chance among those with the input in its lowest tenth, and in its "
-        "highest. That is conditioning, not holding: what goes together with an input moves with it. ±: 95 % sampling "
-        "error of the difference."
+        else f"From {_histories(found, summary)}: the chance among those with the input in its lowest tenth, and in "
+        "its highest. That is conditioning, not holding: what goes together with an input moves with it. ±: 95 % "
+        "sampling error of the difference."
     )
     heads = ("input", "basis", "low", "high", "difference, points")
     return {"says": says, "heads": heads, "rows": rows, "notes": [how] if rows else []}

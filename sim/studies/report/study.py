@@ -18,8 +18,8 @@ from sim.runs import store
 from sim.studies import stored
 from sim.studies.order import Order, say_folder, yes_or_no
 from sim.studies.report import beside as report_beside
-from sim.studies.report import drivers as report_drivers
 from sim.studies.report import carried, first, parts
+from sim.studies.report import drivers as report_drivers
 from sim.studies.report import rests as report_rests
 from sim.studies.settings import SettingError
 

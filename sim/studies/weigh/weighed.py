@@ -196,11 +196,12 @@ def prepared(
     histories: int,
     executor: Executor = "auto",
     progress: Progress = silent,
+    most: int | None = None,
 ) -> Weighing:
-    """The claims with the histories of a finished forecast, and those of its nested run."""
+    """The claims with the histories of a finished forecast (the first ``most``), and those of its nested run."""
     names = [name for name, _ in task.model.outcomes]
     flags = [name for name, _ in task.model.flags]
-    record = of_run(folder, task.model.milestones, names, task.days, flags)
+    record = of_run(folder, task.model.milestones, names, task.days, flags, most=most)
     nested: Record | None = nested_record(task, inputs, histories, executor=executor, progress=progress, folder=folder)
     return Weighing(claims, record, nested, inputs, task.days)
 
@@ -302,9 +303,9 @@ def opened(folder: Path) -> tuple[Scenario, Settings, Task]:
 
 def weights_of(weighing: Weighing, weight: float | Mapping[str, float] | None) -> list[float]:
     """Weights of the claims: one for all, by name (the rule for those not named), or by rule; origins are capped."""
-    claims, rule = weighing.claims, weighing.default_weights()
+    claims, rule = weighing.claims, weighing.ruled()
     if weight is None:
-        return rule
+        return weighing.capped(rule)
     if isinstance(weight, Mapping):
         known = [claim.name for claim in claims]
         for name in weight:
