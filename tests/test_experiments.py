@@ -11,6 +11,12 @@ from sim.__main__ import main
 
 FILES = sorted((Path(__file__).resolve().parent.parent / "experiments").glob("*.yaml"))
 SMALL = ("run.replications=100", "run.inputs=20", "run.histories=5", "study.figures=false")
+#: What else is made smaller: every model of these is compiled (Sobol' indices are tested in tests/studies), or every
+#: value has a past of its own (crossings are sought there, too).
+SMALLER = {
+    "sensitivity": ("study.sobol=false", "study.sets=100", "study.each=20"),
+    "even_odds": ("study.values=3", "study.low=50"),
+}
 
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str, str]:
@@ -43,7 +49,8 @@ def test_an_experiment_runs_by_its_name_alone(
         key: values if len(values) <= 2 else [values[0], values[-1]] for key, values in data.get("sweep", {}).items()
     }
     ends = [f"{key}={values[0]},{values[1]}" for key, values in sweep.items() if values != data["sweep"][key]]
-    code, out, err = run(capsys, monkeypatch, f"+experiments={file.stem}", *SMALL, f"results={tmp_path}", *ends)
+    small = (*SMALL, *SMALLER.get(file.stem, ()))
+    code, out, err = run(capsys, monkeypatch, f"+experiments={file.stem}", *small, f"results={tmp_path}", *ends)
     assert code == 0, err
     folder = Path(out.splitlines()[-1])
     if not sweep:

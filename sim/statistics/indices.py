@@ -106,7 +106,9 @@ def _both(sums: Floats, gaps: Floats, column: int, rows: Integers) -> Floats:
             a, mixed, b = one[0][rows], one[column][rows], one[-1][rows]
             # Without any spread there is nothing to divide by, and SALib warns.
             flat = np.ptp(np.concatenate([a, b])) <= np.finfo(np.float64).eps
-            parts.append(0.0 if flat else np.asarray(estimator(a, mixed, b)) * _variance(one, rows))
+            with np.errstate(divide="ignore", invalid="ignore"):  # a resample may be flat though the whole is not
+                part = 0.0 if flat else np.nan_to_num(estimator(a, mixed, b)) * _variance(one, rows)
+            parts.append(part)
         found.append(np.broadcast_to(parts[0] - parts[1], rows.shape[1]))
     return np.array(found)
 

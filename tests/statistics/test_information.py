@@ -94,6 +94,20 @@ def test_without_events_an_interval_has_one_end() -> None:
     assert [float(end) for end in ratio_interval(0, 10, 0, 10)] == [0.0, math.inf]
 
 
+@pytest.mark.parametrize(("n", "happened", "seen"), [(2_000, 20, 1), (20_000, 4_000, 3), (2_000, 400, 20)])
+def test_rare_signs_that_tell_nothing_are_found_as_seldom_as_the_level_says(n: int, happened: int, seen: int) -> None:
+    # Every table that luck may give, with its chance: no luck in this test. Chi-squared finds up to four times as many.
+    ways = [math.comb(happened, i) * math.comb(n - happened, seen - i) / math.comb(n, seen) for i in range(seen + 1)]
+    tables = [[[i, seen - i], [happened - i, n - happened - seen + i]] for i in range(seen + 1)]
+    p = [information(table).p for table in tables]
+    for level in (0.05, 0.005, 0.0025):
+        assert sum(way for way, one in zip(ways, p, strict=True) if one <= level) <= level * (1 + 1e-9)
+    assert p[seen] == pytest.approx(ways[seen], rel=1e-6)
+    # Beside another sign the rare table counts as one of two tests; where both tell nothing, the chance stays below 1.
+    beside = [[[300, 700], [300, 700]], tables[seen]]
+    assert information(beside).p == pytest.approx(min(2 * ways[seen], 1.0), rel=1e-6)
+
+
 def test_the_tail_of_chi_squared_is_that_of_scipy() -> None:
     from scipy.special import chdtrc
 

@@ -15,7 +15,7 @@ from sim.studies.discover import prim as discover_prim
 from sim.studies.discover import study as discover
 from sim.studies.discover.event import Event
 from sim.studies.discover.study import Question, computed, inputs_of, question
-from sim.studies.discover.table import rule, show, verdict
+from sim.studies.discover.table import rule, show, verdict, with_error
 from sim.studies.library import scenario_of
 from sim.studies.settings import SettingError, Settings
 from sim.studies.table import console
@@ -80,6 +80,30 @@ def test_where_no_input_matters_there_is_no_region() -> None:
         seen = [boxes.measured(box, half, luck[::2]) for box in every]
         fooled += min(boxes.lucks(seen)) <= discover.NONE
     assert fooled == 2
+
+
+def test_where_the_event_always_happens_there_is_no_region() -> None:
+    data = computed(scenario(), ASKED, columns(2, 400), np.ones(400, dtype=bool))
+    assert (data["enough"], data["found"], data["boxes"]) == (True, False, [])
+    assert verdict(data, data["chosen"]).startswith("No region: in ")
+
+
+def test_levels_at_which_the_event_always_or_never_happens_are_no_obstacle() -> None:
+    drawn = columns(2, 400)
+    data = computed(scenario(), ASKED, drawn, drawn[3] == 1)
+    assert [limit["levels"] for limit in data["boxes"][data["chosen"] - 1]["limits"]] == [["bold"]]
+    assert (data["boxes"][data["chosen"] - 1]["density"], data["boxes"][data["chosen"] - 1]["coverage"]) == (1.0, 1.0)
+
+
+def test_what_stands_beside_a_share_reaches_both_ends_of_its_interval(steps: discover.Data) -> None:
+    # Of 30 histories none: the interval ends at 11.4 %, and half of it is not what is left open.
+    box = {"density": 0.0, "intervals": {"density": [0.0, 0.114]}}
+    assert with_error(box, "density") == "0.0 ± 11.4"
+    box = steps["boxes"][steps["chosen"] - 1]
+    low, high = box["intervals"]["density"]
+    reach = float(with_error(box, "density").split(" ± ")[1]) / 100
+    assert box["density"] - reach <= low + 0.0006
+    assert box["density"] + reach >= high - 0.0006
 
 
 def test_a_limit_that_does_not_hold_up_is_said(steps: discover.Data) -> None:

@@ -135,7 +135,7 @@ def test_chances_and_factor_are_those_of_the_closed_form(data: dict[str, Any]) -
 
 
 def test_estimators_that_forget_the_delay_or_what_has_happened_are_noticed(run: Result, data: dict[str, Any]) -> None:
-    record = of_run(run.folder, ["strike", "warning", "anger"], ["blows", "quiet"], [30, 90, 120])
+    record = of_run(run.folder, ["strike", "warning", "anger"], ["blows", "quiet"], [30, 90, 120], exact=True)
     strike, warning = record.times["strike"], record.times["warning"]
     at_risk = strike > WINDOW
     assert off(float((warning[at_risk] <= WINDOW).mean()), SEEN / RISK, int(at_risk.sum())) > 2 * Z  # no delay
@@ -169,8 +169,23 @@ def test_what_is_never_seen_before_the_target_has_no_factor(data: dict[str, Any]
     assert data["watch"] == ["warning"]
 
 
+def test_the_first_histories_of_a_large_run_say_what_a_run_of_so_many_does(run: Result, tmp_path: Path) -> None:
+    few = forecast(scenario(), Settings(replications=3_000, inputs=20, histories=5), tmp_path)
+    alone, first = indicators_of(few, scenario()), indicators_of(run, scenario(), most=3_000)
+    assert (first["replications"], first["read"], alone["read"]) == (N, 3_000, 3_000)
+    own = f"All shares are among the {alone['at_risk']:,}"
+    assert f"{own} simulated histories in which" in alone["notes"][1]
+    assert f"{own} of the first 3,000 of 20,000 simulated histories in which" in first["notes"][1]
+    assert {**first, "replications": 3_000, "notes": alone["notes"]} == alone
+    stream = StringIO()
+    show(first, console(stream))
+    assert f"{first['at_risk']:,} of the first 3,000 of 20,000 simulated histories)" in " ".join(
+        stream.getvalue().split()
+    )
+
+
 def test_days_ahead_run_from_when_it_can_be_seen(run: Result, data: dict[str, Any]) -> None:
-    record = of_run(run.folder, ["strike", "warning"], ["blows", "quiet"], [30, 90, 120])
+    record = of_run(run.folder, ["strike", "warning"], ["blows", "quiet"], [30, 90, 120], exact=True)
     gaps = [
         strike - (warning + DELAY)
         for strike, warning in zip(record.times["strike"].tolist(), record.times["warning"].tolist(), strict=True)

@@ -16,13 +16,14 @@ from sim.model.spec import Quantity
 from sim.runs.plan import Part, Task, simulate_part
 from sim.scenario.problems import ScenarioError
 from sim.scenario.scenario import Scenario
+from sim.statistics.crossing import Crossing
 from sim.studies.discover.event import Event
 from sim.studies.settings import CheckError, SettingError, Settings
 from sim.studies.table import console
 from sim.studies.threshold import study as threshold
 from sim.studies.threshold.axis import models_of
-from sim.studies.threshold.study import computed, question
-from sim.studies.threshold.table import show, verdict
+from sim.studies.threshold.study import computed, ends_over_inputs, question
+from sim.studies.threshold.table import over_inputs, show, verdict
 from tests.studies.test_tornado import DAY, TEXT, scenario
 
 N = 1_000
@@ -121,6 +122,34 @@ def test_a_level_that_is_not_crossed_is_said() -> None:
     assert len({row["probability"] for row in flat["curve"]}) == 1  # nothing reads it: the same histories, bit for bit
 
 
+def test_a_range_over_the_inputs_beyond_the_values_is_said_to_lie_on_its_side() -> None:
+    values, flat = [1.0, 2.0, 3.0], np.array([0.1, 0.1, 0.1])
+    rising = Crossing(2.0, 1.9, 2.1, rises=True)
+    # In nine of ten draws the chance never gets to the level: they cross above the values, if at all.
+    ends, beyond = ends_over_inputs(rising, (flat, flat), values, 0.4)
+    assert (ends, beyond) == ([None, None], [1, 1])
+    assert over_inputs({"kind": "number"}, ends, beyond) == "all of it above this range"
+    ends, beyond = ends_over_inputs(rising, (flat, np.array([0.3, 0.5, 0.6])), values, 0.4)
+    assert (ends, beyond) == ([pytest.approx(1.5), None], [0, 1])
+    assert over_inputs({"kind": "number"}, ends, beyond) == "1.5 to beyond this range"
+    ends, beyond = ends_over_inputs(rising, (flat + 0.5, flat + 0.6), values, 0.4)
+    assert over_inputs({"kind": "number"}, ends, beyond) == "all of it below this range"
+
+
+def test_a_level_met_at_an_end_or_everywhere_is_told_as_what_it_is(data: threshold.Data) -> None:
+    one = {"value": None, "low": None, "high": 0.004, "rises": True, "share_of_law": None, "over_inputs": None}
+    [line] = verdict({**data, "crossings": [one], "touches": []})
+    assert line.startswith(
+        "The chance rises from about 40 % at the lower end of the range on: it crosses 40 % somewhere up"
+    )
+    [line] = verdict({**data, "crossings": [{**one, "low": 0.01, "high": None}], "touches": []})
+    assert line.startswith(
+        "The chance rises to about 40 % at the upper end of the range: it crosses 40 % somewhere from"
+    )
+    [line] = verdict({**data, "crossings": [], "touches": [[None, None]]})
+    assert line == "The chance cannot be told from 40 % anywhere in this range of pace."
+
+
 def test_outcomes_and_flags_are_events_too() -> None:
     asked = question(calm(), {**PATH, "event": "quiet", "by": 60, "level": 0.6})
     assert asked.event == Event("outcome", "quiet", 60)
@@ -152,6 +181,8 @@ def test_what_cannot_be_asked() -> None:
         ({**PATH, "low": "3 d"}, r"study.low: '3 d' is not in the unit of inputs.pace, per day"),
         ({**PATH, "low": "few"}, r"study.low: 'few': not a number"),
         ({**PATH, "values": 2}, r"study.values: 2 is outside 3 … 200"),
+        ({**PATH, "low": "-0.1"}, r"study.low: -0.1; pace is never negative in the scenario \(0.003 to 0.011 per d"),
+        ({"path": "inputs.rash_x", "low": -1, "high": 3}, r"study.low: -1; rash_x is never negative"),
         ({"path": "state.talked.start"}, r"state.talked.start has no range of its own; give both"),
         ({"path": "state.goal.start", "low": 0, "high": 2}, r"has levels \(calm, bold, rash\)"),
         ({"path": "state.talked.start", "low": 0.5, "high": 2}, r"whole numbers are wanted"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.studies import rows
+from sim.runs import rows
 from sim.studies.forecast import Result, forecast, task_of
 from sim.studies.settings import SettingError, Settings
 from sim.studies.typical import study as typical
@@ -103,6 +103,16 @@ def test_neither_the_cut_nor_the_order_of_the_rows_matters(run: Result, data: di
         path.rename(path.with_name(f"part-{90 - place:05d}.parquet"))
     assert typical_of(other.folder, small.scenario()) == data
     assert set(rows.read(run.folder, ["end", "state.shots"])) == {"end", "state.shots"}
+
+
+def test_the_first_histories_of_a_large_run_tell_what_a_run_of_so_many_does(run: Result, tmp_path: Path) -> None:
+    few = forecast(small.scenario(), Settings(replications=700, inputs=20, histories=5), tmp_path)
+    alone, first = typical_of(few, small.scenario()), typical_of(run, small.scenario(), most=700)
+    assert (first["replications"], first["read"], alone["read"]) == (1_500, 700, 700)
+    assert first["notes"] == [*alone["notes"], "All this is of the first 700 of 1,500 simulated histories."]
+    assert {**first, "replications": 700, "notes": alone["notes"]} == alone
+    assert "From the first 700 of 1,500 simulated histories of seed 1" in " ".join("\n".join(page(first)).split())
+    assert "From 700 simulated histories of seed 1" in " ".join("\n".join(page(alone)).split())
 
 
 def test_milestones_count_by_time_and_never_lies_past_the_end() -> None:

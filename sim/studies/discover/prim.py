@@ -42,7 +42,8 @@ def paths(columns: Sequence[Floats], hidden: Sequence[bool], happened: NDArray[n
     for fixed, inside in _combinations(columns, hidden):
         found.append(fixed)
         least = min(LEAST / inside.mean(), 1.0)
-        if numbers and inside.sum() > 1 and least < 1.0:
+        # Where all histories are alike there is nothing to peel by, and the library refuses them.
+        if numbers and least < 1.0 and happened[inside].any() and not happened[inside].all():
             data = np.stack([columns[i][inside] for i in numbers], axis=1)
             found += [(*fixed, *box) for box in peel(data, numbers, happened[inside], least)]
     return list(dict.fromkeys(found))

@@ -115,15 +115,17 @@ def _boxes(data: Mapping[str, Any], number: int) -> Any:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("where")
     for place, box in enumerate(data["boxes"], 1):
-        cells = [_with_error(box, key) for key in ("density", "coverage", "share")]
+        cells = [with_error(box, key) for key in ("density", "coverage", "share")]
         where = "; ".join(f"{words(limit['name'])} {limit_words(limit)}" for limit in box["limits"])
         table.add_row(f"{place}{'*' if place == data['chosen'] else ''}", *cells, where)
     return table
 
 
-def _with_error(box: Mapping[str, Any], key: str) -> str:
+def with_error(box: Mapping[str, Any], key: str) -> str:
+    """A share of a region in points with its error."""
     low, high = box["intervals"][key]
-    return f"{100 * box[key]:.1f} ± {50 * (high - low):.1f}"
+    # The interval is not even; near 0 and 100 % its longer side is nearly all of it.
+    return f"{100 * box[key]:.1f} ± {100 * max(high - box[key], box[key] - low):.1f}"
 
 
 def _chance(chance: float) -> str:

@@ -22,9 +22,9 @@ from sim.model.expressions import nearest
 from sim.runs import store
 from sim.runs.execute import Progress
 from sim.runs.plan import Part, Task, parts, simulate_part
+from sim.runs.rows import read
 from sim.statistics.intervals import wilson
 from sim.statistics.shown import date_words, plural, words
-from sim.studies import rows
 from sim.studies.counted import shown
 from sim.studies.forecast import Result, forecast, identity_of, load, task_of
 from sim.studies.indicators.rows import Sign, pairs_of, ranked
@@ -32,6 +32,7 @@ from sim.studies.kept import kept
 from sim.studies.order import Order, remark, say_folder, watched, yes_or_no
 from sim.studies.past import work
 from sim.studies.settings import SettingError, Settings, whole
+from sim.studies.size import READ, READ_FOR_PAGE, read_words
 from sim.studies.tornado.study import question as headline
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ def indicators(
 
     def compute(n: int) -> Data:
         sized = replace(settings, replications=n)
-        with watched(work(scenario, sized) + min(n, asked.counts)) as progress:
+        with watched(work(scenario, sized) + min(n, asked.counts, READ)) as progress:
             common: Any = {"command": command, "progress": progress}
             run = forecast(scenario, sized, results, say=remark, **common)
-            held = min(run.summary["replications"], asked.counts)
+            held = min(run.summary["replications"], asked.counts, READ)
             numbers = counts_at(scenario, task, asked.window, held, progress) if held else {}
         return computed(run, scenario, asked, numbers)
 
@@ -152,8 +153,9 @@ def indicators_of(
     outcome: str | None = None,
     day: int | None = None,
     window: int | None = None,
+    most: int = READ_FOR_PAGE,
 ) -> Data:
-    """Indicators in a stored forecast (or its folder), from its rows alone: nothing is simulated.
+    """Indicators in a stored forecast (or its folder), from its first ``most`` rows alone: nothing is simulated.
 
     The target is a ``milestone`` by a ``day`` (by default the first one with base rates, by the last horizon but one)
     or an ``outcome`` at the end; signs are seen by the end of day ``window`` (by default the first horizon).
@@ -161,13 +163,21 @@ def indicators_of(
     Raises SettingError for a question that cannot be.
     """
     study = {"milestone": milestone, "outcome": outcome, "day": day, "window": window, "counts": 0}
-    return computed(run, scenario, asked_of(scenario, study))
+    return computed(run, scenario, asked_of(scenario, study), most=most)
 
 
 def computed(
-    run: Result | Path, scenario: Scenario, asked: Asked, counts: Mapping[str, NDArray[np.int64]] | None = None
+    run: Result | Path,
+    scenario: Scenario,
+    asked: Asked,
+    counts: Mapping[str, NDArray[np.int64]] | None = None,
+    *,
+    most: int = READ,
 ) -> Data:
-    """The numbers as plain data; ``counts`` are values of variables at the end of the window, (first histories,)."""
+    """The numbers as plain data, from the first ``most`` histories of a run: its ``read`` says how many these are.
+
+    ``counts`` are values of variables at the end of the window, (first histories,).
+    """
     found = load(run) if isinstance(run, Path) else run
     summary = found.summary
     if (summary["scenario"], summary["as_of"]) != (scenario.name, scenario.as_of.isoformat()):
@@ -177,11 +187,11 @@ def computed(
         )
     days = sorted(int(key) for key in summary["days"])
     names = [m.name for m in scenario.milestones]
-    record = of_run(found.folder, names, [o.name for o in scenario.outcomes], days)
+    record = of_run(found.folder, names, [o.name for o in scenario.outcomes], days, most=most, exact=True)
     risk, happens = target(record, asked)
     times = record.times[asked.milestone] if asked.milestone is not None else None
     signs = _events(scenario, record, asked) + _counts(scenario, asked, risk, counts or {})
-    going_on = rows.read(found.folder, ["end"])["end"] > asked.window
+    going_on = read(found.folder, ["end"], most)["end"] > asked.window
     table = ranked(signs, risk, happens, None if times is None else (times, asked.day), going_on)
     open_ = {row["name"] for row in table if not row["over"]}
     together = [sign for sign in signs if sign.seen.size == risk.size and sign.name in open_]
@@ -200,6 +210,7 @@ def computed(
         "as_of": scenario.as_of.isoformat(),
         "seed": summary["seed"],
         "replications": summary["replications"],
+        "read": record.size,
         "target": {
             "kind": "milestone" if asked.outcome is None else "outcome",
             "name": name,
@@ -219,7 +230,7 @@ def computed(
         "pairs": pairs,
         "pairs_tested": tested,
         "watch": [row["name"] for row in table if row["public"] and row["clear"] and not row["over"]][:WATCHED],
-        "notes": _notes(asked, window, n),
+        "notes": _notes(asked, window, n, (record.size, summary["replications"])),
     }
 
 
@@ -302,18 +313,19 @@ def _counts(scenario: Scenario, asked: Asked, risk: Truth, counts: Mapping[str, 
     return found
 
 
-def _notes(asked: Asked, window: str, n: int) -> list[str]:
-    """What has to be said with the numbers."""
+def _notes(asked: Asked, window: str, n: int, of: tuple[int, int]) -> list[str]:
+    """What has to be said with the numbers; ``of``: how many histories were looked at, and how many the run has."""
     by = date_words(window)
     if asked.outcome is None:
         among = f"in which the target had not happened by the end of {by}"
     else:
         among = f"that had not come to that outcome by the end of {by} (of the last outcome: to no other)"
+    count = f"{n:,} of {read_words(*of)}" if of[0] < of[1] else plural(n, "simulated history")
     return [
         "These are indications within the model, not causes: to bring a sign about, or to stop it, need not change the "
         "chance.",
-        f"All shares are among the {plural(n, 'simulated history')} {among}; what is seen later, or after the target, "
-        "is no sign of it. An event counts as seen so many days after it happens as the scenario says.",
+        f"All shares are among the {count} {among}; what is seen later, or after the target, is no sign of it. An event "
+        "counts as seen so many days after it happens as the scenario says.",
         "A factor multiplies the odds of the target. Intervals: 95 % sampling error; what the assumptions leave open "
         "comes on top.",
     ]

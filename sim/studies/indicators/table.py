@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.statistics.intervals import zero_event_bound
 from sim.statistics.shown import date_words, percent, plural, words
+from sim.studies.size import read_words
 from sim.studies.table import ruled
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ def show(data: Mapping[str, Any], out: Console) -> None:
 
     out.print(f"{data['title']}: what to watch for", style="bold")
     out.print(f"Target: {data['headline']}, from the end of {date_words(data['as_of'])}.")
+    of = data["replications"]
     if data["probability"] is None:
         out.print(f"It has happened by the end of {date_words(data['window_date'])} in every simulated history.")
     else:
         out.print(
             f"Where it has not come about by the end of {date_words(data['window_date'])} (day {data['window']}; "
-            f"{data['at_risk']:,} of {plural(data['replications'], 'simulated history')}), its chance is "
+            f"{data['at_risk']:,} of {read_words(data.get('read', of), of)}), its chance is "
             f"{percent(data['probability'])}."
         )
     out.print()

@@ -29,7 +29,7 @@ from sim.statistics.shown import words
 from sim.studies.settings import Settings
 
 if TYPE_CHECKING:
-    from sim.scenario.scenario import Scenario
+    from sim.scenario.scenario import Evidence, Scenario
 
 Floats = NDArray[np.float64]
 
@@ -39,11 +39,15 @@ TOGETHER: Final = 20_000
 
 @dataclass(frozen=True)
 class Uncertain:
-    """An input or hidden start that is drawn: its name, what it is, and the kind of its basis."""
+    """An input or hidden start that is drawn: its name, what it is, and the kind of its basis.
+
+    ``judged``: it rests on data or a report, and the words of its basis say that something in it is judged.
+    """
 
     name: str
     says: str
     basis: str
+    judged: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,19 @@ def uncertain_inputs(scenario: Scenario) -> list[Uncertain]:
     """All inputs and hidden starts that are drawn once for each unit."""
     drawn = {quantity.name for quantity in scenario.spec.inputs if quantity.law.family != "fixed"}
     found = [
-        Uncertain(info.name, info.meaning or words(info.name), info.evidence.kind)
+        Uncertain(info.name, info.meaning or words(info.name), info.evidence.kind, _judged(info.evidence))
         for info in scenario.inputs
         if info.name in drawn
     ]
     for variable in scenario.spec.variables:
         told = scenario.variables.get(variable.name)
         if told is not None and isinstance(variable.start, Law):
-            found.append(Uncertain(variable.name, told.meaning, told.evidence.kind))
+            found.append(Uncertain(variable.name, told.meaning, told.evidence.kind, _judged(told.evidence)))
     return found
+
+
+def _judged(evidence: Evidence) -> bool:
+    return evidence.kind in ("data", "report") and "judg" in evidence.why.lower()
 
 
 def anew(spec: Spec, names: Sequence[str]) -> Spec:

@@ -391,7 +391,7 @@ def _ablation(
 
 
 def _named(one: Uncertain) -> Data:
-    return {"name": one.name, "says": one.says, "basis": one.basis}
+    return {"name": one.name, "says": one.says, "basis": one.basis, "judged": one.judged}
 
 
 def _number(value: float) -> float | None:

@@ -135,6 +135,15 @@ def footer(data: Mapping[str, Any]) -> list[str]:
             "expected given the inputs, without the noise of chance; the rest of the variance is chance. A count stays "
             "where it is when a history ends; a time counts as the last day if it does not come."
         )
+    judged = _judged(data)
+    if judged:
+        names = ", ".join(words(row["name"]) for row in judged)
+        shares = [row["share"] for row in judged if row.get("share") is not None]
+        more = f" (of the log-odds {100 * max(sum(shares), 0.0):.0f} % together)" if shares else ""
+        lines.append(
+            "An input stands with the basis that the scenario names for its value. By the words of that basis a rule "
+            f"or spread is judged, too, in {names}{more}: so much more may rest on judgement."
+        )
     if any(row[key] is None for row, key in _doubtful(data)):
         lines.append(f"{NOTHING}: so few draws do not tell whether there is anything to share out.")
     if found:
@@ -193,6 +202,14 @@ def _doubtful(data: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
     return rows + [(row, "total") for quantity in data["indices"]["quantities"] for row in quantity["basis"]]
 
 
+def _judged(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Inputs that tell something, on another basis than judgement but with a judgement in it."""
+    found = data["log_odds"]
+    if found:
+        return [row for row in found["inputs"] if row.get("judged") and tells(row["share"], row["error"])]
+    return []
+
+
 def _name(row: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
@@ -204,7 +221,10 @@ def _still(rows: Sequence[Mapping[str, Any]]) -> str:
     """How many mechanisms make no difference that can be told."""
     moved = len(moving(rows))
     hidden = f" {moved - MECHANISMS} more that do are in the files." if moved > MECHANISMS else ""
-    return f"Of {len(rows)}, {len(rows) - moved} make no difference beyond their sampling error.{hidden}"
+    return (
+        f"Of {len(rows)}, {len(rows) - moved} make no difference beyond their sampling error; up to one in 20 of those "
+        f"that do nothing would seem to.{hidden}"
+    )
 
 
 def _some(names: Sequence[str]) -> str:

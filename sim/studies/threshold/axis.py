@@ -208,6 +208,11 @@ def axis_of(scenario: Scenario, study: Mapping[str, Any], source: Source | None 
     low, high = ends["low"], ends["high"]
     if not low < high:
         raise SettingError(f"study.low, study.high: {low:g} to {high:g}; the first must be the smaller")
+    if info is not None and low < 0 and (kind != "number" or _never_negative(info)):
+        raise SettingError(
+            f"study.low: {low:g}; {name} is never negative in the scenario ({now}), and what it works on may not bear "
+            "it; give 0 or more"
+        )
     if counts and (low != int(low) or high != int(high)):
         raise SettingError(f"study.low, study.high: {low:g} to {high:g}; {path} counts, so whole numbers are wanted")
     axis = Axis(scenario, path, kind, low, high, count, counts, now, law, source)
@@ -224,6 +229,11 @@ def _usual(info: QuantityInfo) -> tuple[float, float]:
         return float(low), float(high)
     value = info.law.parameters[0]
     return (value / TIMES, value * TIMES) if value > 0 else (value * TIMES, value / TIMES) if value < 0 else (0.0, 1.0)
+
+
+def _never_negative(info: QuantityInfo) -> bool:
+    """Whether an input is drawn, and never below 0; a fixed number may be moved there, if the simulation bears it."""
+    return not info.constant and float(info.law.quantile(np.array([1e-9]))[0]) >= 0
 
 
 def _number(value: Any, key: str) -> quantities.Quantity:

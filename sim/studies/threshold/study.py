@@ -123,7 +123,7 @@ def computed(asked: Question, settings: Settings, progress: Progress = silent) -
     bent = bends([found.values[i] for i in grid], [found.events[i] for i in grid])
     band = player.range_over_inputs([found.values[i] for i in grid], np.array([shares[i] for i in grid]))
     single = found.crossings[0] if len(found.crossings) == 1 and bent is None else None
-    ends = _ends_over_inputs(single, band, [found.values[i] for i in grid], asked.level)
+    over_inputs = ends_over_inputs(single, band, [found.values[i] for i in grid], asked.level)
     return {
         "format": store.FORMAT,
         "study": STUDY,
@@ -145,7 +145,12 @@ def computed(asked: Question, settings: Settings, progress: Progress = silent) -
         "inputs": settings.inputs if band is not None else 0,
         "histories": settings.histories if band is not None else 0,
         "past": past.days_before(scenario) if past.named(scenario, settings.past) else 0,
-        "crossings": [_told(axis, one, ends if one is single else None) for one in found.crossings],
+        "crossings": [
+            _told(axis, one) | dict(
+                zip(("over_inputs", "beyond"), over_inputs if one is single else (None, None), strict=True)
+            )
+            for one in found.crossings
+        ],
         "touches": [list(one) for one in found.touches],
         "bends": [list(pair) for pair in bent] if bent is not None else None,
         "curve": [
@@ -259,36 +264,41 @@ class _Nested:
 
 
 # ------------------------------------------------------------------------------------------------------- the numbers
-def _ends_over_inputs(
+def ends_over_inputs(
     crossing: Crossing | None,
     band: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
     values: Sequence[float],
     level: float,
-) -> list[float | None] | None:
+) -> tuple[list[float | None] | None, list[int] | None]:
     """Where the ends of the range over the inputs cross: the 10 % and 90 % points of the crossing itself.
 
     As the curve goes one way, the crossing for given inputs lies below a value just where the chance there is already
-    on the far side, so its quantiles are where the quantiles of the chance cross. None: beyond the values.
+    on the far side, so its quantiles are where the quantiles of the chance cross. None: beyond the values; the second
+    list says on which side: -1 below them, 1 above, 0 within.
     """
     if crossing is None or band is None:
-        return None
+        return None, None
     lower, upper = band
     first, last = (upper, lower) if crossing.rises else (lower, upper)
-    return [_crosses(values, curve, level, rises=crossing.rises) for curve in (first, last)]
+    found = [_crosses(values, curve, level, rises=crossing.rises) for curve in (first, last)]
+    return [value for value, _ in found], [side for _, side in found]
 
 
-def _crosses(values: Sequence[float], curve: NDArray[np.float64], level: float, *, rises: bool) -> float | None:
-    beyond = np.asarray(curve >= level if rises else curve <= level)
-    if beyond.all() or not beyond.any():
-        return None
-    i = int(beyond.argmax())
+def _crosses(
+    values: Sequence[float], curve: NDArray[np.float64], level: float, *, rises: bool
+) -> tuple[float | None, int]:
+    """Where a curve crosses, and whether that is below (-1), within (0) or above (1) the values."""
+    far = np.asarray(curve >= level if rises else curve <= level)
+    if not far.any():
+        return None, 1
+    i = int(far.argmax())
     if i == 0:
-        return None
+        return None, -1
     a, b = values[i - 1], values[i]
-    return float(a + (b - a) * (level - curve[i - 1]) / (curve[i] - curve[i - 1]))
+    return float(a + (b - a) * (level - curve[i - 1]) / (curve[i] - curve[i - 1])), 0
 
 
-def _told(axis: Axis, one: Crossing, ends: list[float | None] | None) -> Data:
+def _told(axis: Axis, one: Crossing) -> Data:
     share = None
     if axis.law is not None and one.at is not None:
         grid = (np.arange(2_000) + 0.5) / 2_000
@@ -299,7 +309,6 @@ def _told(axis: Axis, one: Crossing, ends: list[float | None] | None) -> Data:
         "high": one.high,
         "rises": one.rises,
         "share_of_law": share,
-        "over_inputs": ends,
     }
 
 

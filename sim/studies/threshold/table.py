@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.statistics.shown import date_words, percent, plural, with_range
@@ -57,8 +57,13 @@ def verdict(data: Mapping[str, Any]) -> list[str]:
     if len(lines) > 1:
         lines = [f"The chance crosses {level} {len(lines)} times:", *lines]
     for low, high in data["touches"]:
-        where = _between(data, low, high)
-        lines.append(f"{where} the chance cannot be told from {level}, and it is on one side on either hand.")
+        if low is None and high is None:
+            lines.append(f"The chance cannot be told from {level} anywhere in this range of {label}.")
+            continue
+        lines.append(
+            f"The chance comes so near {level} at {label} = {_between(data, low, high)} that it cannot be told from "
+            "it, and is on one and the same side before and after."
+        )
     if not data["crossings"] and not data["touches"]:
         shares = [row["probability"] for row in data["curve"]]
         side = "above" if shares[0] > data["level"] else "below"
@@ -76,17 +81,24 @@ def _crossing(data: Mapping[str, Any], one: Mapping[str, Any], level: str) -> st
     way = "rises" if one["rises"] else "falls"
     span = _between(data, one["low"], one["high"])
     if one["value"] is None:
-        return f"The chance {way} to about {level} at the end of the range, and crosses it there or beyond. {span}."
+        first = one["low"] is None
+        end = f"{'lower' if first else 'upper'} end of the range"
+        seen = f"{way} from about {level} at the {end} on" if first else f"{way} to about {level} at the {end}"
+        return f"The chance {seen}: it crosses {level} somewhere {span}, or beyond the range."
     text = f"The chance {way} through {level} at {data['label']} = {said(data, one['value'])}; by sampling {span}"
     if one["share_of_law"] is not None:
-        text += f", which is the {100 * one['share_of_law']:.0f} % point of its own draws"
+        text += f", which is the {100 * one['share_of_law']:.0f} % point of the range that it is drawn from"
     if one["over_inputs"] is not None:
-        low, high = one["over_inputs"]
-        text += f"; 10–90 % range over the other inputs: {_range(data, low, high)}"
+        beyond = one.get("beyond") or (0, 0)
+        text += f"; 10–90 % range over the other inputs: {over_inputs(data, one['over_inputs'], beyond)}"
     return f"{text}."
 
 
-def _range(data: Mapping[str, Any], low: float | None, high: float | None) -> str:
+def over_inputs(data: Mapping[str, Any], ends: Sequence[float | None], beyond: Sequence[int]) -> str:
+    """The range of a crossing; an end that is None lies below (-1 in ``beyond``) or above (1) the values."""
+    low, high = ends
+    if beyond[0] == beyond[1] != 0:
+        return f"all of it {'below' if beyond[0] < 0 else 'above'} this range"
     if low is None:
         return f"{said(data, high)} or less, to below this range" if high is not None else "wider than this range"
     return f"{said(data, low)} to {said(data, high)}" if high is not None else f"{said(data, low)} to beyond this range"

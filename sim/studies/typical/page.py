@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.statistics.shown import date_words, percent, plural, words
+from sim.studies.size import read_words
 
 WIDTH: Final = 118
 
 
 def page(data: Mapping[str, Any]) -> list[str]:
     """Lines of the page."""
-    n = data["replications"]
+    of = data["replications"]
     lines = [f"{data['title']}: how it could happen"]
-    lines += _filled(f"From {plural(n, 'simulated history')} of seed {data['seed']}, as of the end of "
+    lines += _filled(f"From {read_words(data.get('read', of), of)} of seed {data['seed']}, as of the end of "
                      f"{date_words(data['as_of'])}. {data['notes'][0]}")  # fmt: skip
     for ending in data["outcomes"]:
         head = f"{words(ending['name'])}: {ending['says']}"
@@ -39,7 +40,7 @@ def _told(one: Mapping[str, Any], place: int, ending: Mapping[str, Any]) -> list
     stands = (
         f"stands for {percent(one['represents'])} of the histories of this outcome"
         if of > 1
-        else "the one nearest to all histories of this outcome"
+        else "the one nearest to the others of this outcome"
     )
     head = f"Typical history {place} of {of} ({one['label']}): number {one['replication']:,}, {stands}"
     body = [part for line in one["timeline"] for part in _filled(line, "  ", " " * 15)]

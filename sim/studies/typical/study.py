@@ -15,16 +15,18 @@ from sim.model.compiled import RULES_VERSION
 from sim.model.expressions import nearest as nearest_name
 from sim.runs import store
 from sim.runs.plan import Task, surviving_inputs
+from sim.runs.rows import read
 from sim.statistics.intervals import wilson, zero_event_bound
 from sim.statistics.medoids import distances, medoids, nearest
 from sim.statistics.shown import plural, words
-from sim.studies import rows, trace
+from sim.studies import trace
 from sim.studies.counted import shown
 from sim.studies.forecast import Result, forecast, identity_of, load, task_of
 from sim.studies.kept import kept
 from sim.studies.order import Order, listed, remark, say_folder, watched, yes_or_no
 from sim.studies.past import work
 from sim.studies.settings import RESTART, SettingError, Settings, read_settings, whole
+from sim.studies.size import READ, READ_FOR_PAGE, read_words
 from sim.studies.typical.page import page
 from sim.studies.typical.paths import Paths, paths_of
 
@@ -122,19 +124,27 @@ def typical(
 
 
 def typical_of(
-    run: Result | Path, scenario: Scenario, *, each: int = EACH, paths: int = PATHS, task: Task | None = None
+    run: Result | Path,
+    scenario: Scenario,
+    *,
+    each: int = EACH,
+    paths: int = PATHS,
+    task: Task | None = None,
+    most: int = READ_FOR_PAGE,
 ) -> Data:
-    """Typical histories and ways of a stored forecast (or its folder), as plain data.
+    """Typical histories and ways among the first ``most`` of a stored forecast (or its folder), as plain data.
 
     Nothing is simulated but the few histories that are told. ``task`` is that of the run, if it is at hand.
 
     Raises SettingError for a question that cannot be.
     """
-    return computed(run, scenario, asked_of(scenario, {"each": each, "paths": paths}), task)
+    return computed(run, scenario, asked_of(scenario, {"each": each, "paths": paths}), task, most=most)
 
 
-def computed(run: Result | Path, scenario: Scenario, asked: Asked, task: Task | None = None) -> Data:
-    """The typical histories and ways as plain data."""
+def computed(
+    run: Result | Path, scenario: Scenario, asked: Asked, task: Task | None = None, *, most: int = READ
+) -> Data:
+    """The typical histories and ways as plain data, from the first ``most`` histories: ``read`` says how many."""
     found = load(run) if isinstance(run, Path) else run
     summary = found.summary
     if (summary["scenario"], summary["as_of"]) != (scenario.name, scenario.as_of.isoformat()):
@@ -148,9 +158,10 @@ def computed(run: Result | Path, scenario: Scenario, asked: Asked, task: Task | 
         task = task_of(scenario, read_settings({"seed": summary["seed"], "past": before}))
     until, names = summary["until_days"], [ending.name for ending in scenario.outcomes]
     milestones = [m.name for m in scenario.milestones]
-    record = of_run(found.folder, milestones, names, sorted(int(day) for day in summary["days"]))
+    days = sorted(int(day) for day in summary["days"])
+    record = of_run(found.folder, milestones, names, days, most=most, exact=True)
     counts = [f"state.{variable.name}" for variable in shown(scenario)]
-    ends = rows.read(found.folder, ["replication", *counts])
+    ends = read(found.folder, ["replication", *counts], most)
     number, ended = ends.pop("replication"), record.outcomes[until]
     order = np.argsort(number, kind="stable")
     number, ended = number[order], ended[order]
@@ -174,6 +185,7 @@ def computed(run: Result | Path, scenario: Scenario, asked: Asked, task: Task | 
         "until_days": until,
         "seed": summary["seed"],
         "replications": summary["replications"],
+        "read": number.size,
         "distance": _distance(len(counts), until),
         "sample": SAMPLE,
         "background": list(ways.background),
@@ -185,10 +197,12 @@ def computed(run: Result | Path, scenario: Scenario, asked: Asked, task: Task | 
         ],
         "notes": [
             "Each history told is one of many, invented: it follows from the stated assumptions, and is no more likely "
-            "than others of its outcome. It stands for those that lie nearer to it than to the others told.",
+            "than others of its outcome. It stands for those that lie nearer to it than to the others told; those are "
+            f"sought among the first {SAMPLE} histories of each outcome.",
             "Ways: the order in which milestones are first reached, up to the last one that all histories of the "
             "outcome share (of the last outcome, which holds otherwise, all of them); what comes at one instant stands "
             f"together.{_left_out(ways)}",
+            *_first(number.size, summary["replications"]),
         ],
     }
 
@@ -309,6 +323,11 @@ def _outcome(scenario: Scenario, ending: Any, here: NDArray[np.int64], n: int) -
 def _ways(ways: Paths, here: NDArray[np.int64], most: int, *, whole: bool) -> Data:
     found, other = ways.top(here, most, whole=whole)
     return {"paths": found, "other": other}
+
+
+def _first(read: int, of: int) -> list[str]:
+    """That not all histories were looked at, where that is so."""
+    return [f"All this is of {read_words(read, of)}."] if read < of else []
 
 
 def _left_out(ways: Paths) -> str:
