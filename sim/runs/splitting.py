@@ -17,9 +17,12 @@ branch): results do not depend on how repeats are put together, on slots or on w
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -30,6 +33,7 @@ from sim.engines.interface import RAN_AWAY, Floats, Integers, Plan, Rows
 from sim.engines.lockstep_splitting import Entrants, Stage
 from sim.model import draws
 from sim.model.expressions import Program
+from sim.runs import store
 from sim.runs.columns import flags, outcome
 from sim.runs.execute import Progress, silent
 from sim.runs.executors import Executor, spread, workers
@@ -45,6 +49,8 @@ STEP: Final = 2**40
 TOGETHER: Final = 20_000
 #: Name of the stream by which entrants are picked.
 STREAM: Final = "splitting"
+#: The arrays of :class:`Repeats`, a row for each repeat.
+COLUMNS: Final = ("entered", "by_day", "outcomes", "flags", "milestones", "ran_away", "played")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,28 +93,71 @@ class Repeats:
 
 
 def run(
-    task: Task, ladder: Ladder, effort: int, repeats: int, *, executor: Executor = "auto", progress: Progress = silent
+    task: Task,
+    ladder: Ladder,
+    effort: int,
+    repeats: int,
+    *,
+    executor: Executor = "auto",
+    progress: Progress = silent,
+    folder: Path | None = None,
 ) -> Repeats:
     """So many repeats of splitting a task, each with ``effort`` histories in every stage.
 
-    Raises SimulationError as the engine does.
+    With a ``folder``, which has to be that of this task, ladder and effort alone, repeats are kept there as they are
+    done, and those that are there are not played again.
+
+    Raises SimulationError as the engine does, RunError where the folder cannot be written to.
     """
     if not 1 <= effort * repeats < STEP:
         raise ValueError(f"{repeats:,} repeats of {effort:,} histories: at least one, and fewer than {STEP:,} in all")
     together = max(1, TOGETHER // effort)
     items = [range(first, min(first + together, repeats)) for first in range(0, repeats, together)]
-    found: dict[int, Repeats] = {}
+    found: dict[range, Repeats] = {}
+    for item in items if folder is not None else ():
+        before = _read(_path(folder, item), task, len(item))
+        if before is not None:
+            found[item] = before
+            progress(len(item) * effort * (len(ladder.thresholds) + 1))
+    left = [item for item in items if item not in found]
     player = _Player(task, ladder, effort)
-    for index, part in spread(player, items, workers(executor, effort * repeats * len(ladder.thresholds))):
-        found[index] = part
-        progress(len(items[index]) * effort * (len(ladder.thresholds) + 1))
-    return joined([found[index] for index in range(len(items))])
+    for index, part in spread(player, left, workers(executor, effort * repeats * len(ladder.thresholds))):
+        item = left[index]
+        found[item] = part
+        if folder is not None:
+            _keep(_path(folder, item), task, part)
+        progress(len(item) * effort * (len(ladder.thresholds) + 1))
+    return joined([found[item] for item in items])
+
+
+def _path(folder: Path | None, item: range) -> Path:
+    assert folder is not None
+    return folder / f"repeats-{item.start:05d}-{item.stop - 1:05d}.npz"
+
+
+def _keep(path: Path, task: Task, part: Repeats) -> None:
+    """Write some repeats, with the model they are of."""
+    whole = io.BytesIO()
+    columns = {name: getattr(part, name) for name in COLUMNS}
+    np.savez(whole, model=np.array(task.model.digest), effort=part.effort, events=part.events, **columns)
+    store.write_whole(path, whole.getvalue())
+
+
+def _read(path: Path, task: Task, repeats: int) -> Repeats | None:
+    """Repeats that were kept; None where there are none, or damaged ones, or those of another model."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
+            if str(kept["model"]) != task.model.digest or kept["entered"].shape[0] != repeats:
+                return None
+            columns = {name: kept[name] for name in COLUMNS}
+            return Repeats(int(kept["effort"]), **columns, events=int(kept["events"]))
+    except (OSError, ValueError, LookupError, zipfile.BadZipFile):
+        return None
 
 
 def joined(parts: Sequence[Repeats]) -> Repeats:
     """Repeats of several parts, one after another."""
-    names = ("entered", "by_day", "outcomes", "flags", "milestones", "ran_away", "played")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
     return Repeats(parts[0].effort, **columns, events=sum(part.events for part in parts))
 
 

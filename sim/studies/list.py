@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sim.statistics.shown import date_words, plural, with_range, words
 from sim.studies import stored, table
 from sim.studies.order import Order, remark, yes_or_no
+from sim.studies.settings import SPLITTING
+from sim.studies.splitting.table import cell
 from sim.studies.stored import Stored
 from sim.studies.sweep.table import headline
 
@@ -38,6 +40,8 @@ def show(found: Sequence[Stored], out: Console) -> None:
     for run in found:
         manifest = run.manifest
         as_of, n = manifest.get("as_of"), manifest.get("replications")
+        if run.study == SPLITTING:  # its replications are repeats
+            n = run.summary.get("histories")
         rows.add_row(
             run.name,
             date_words(as_of) if isinstance(as_of, str) else "",
@@ -61,10 +65,12 @@ def state(run: Stored) -> str:
 
 
 def said(run: Stored) -> str:
-    """The headline milestone of a forecast by its end; nothing for other studies."""
+    """The headline milestone of a forecast by its end, the last level of a splitting run; nothing for other studies."""
     summary = run.summary
-    if run.damage or summary.get("study") != "forecast":
+    if run.damage or summary.get("study") not in ("forecast", SPLITTING):
         return ""
+    if summary["study"] == SPLITTING:
+        return f"{summary['levels'][-1]['word']} by {date_words(summary['until'])}: {cell(summary['chance'])}"
     event = headline(summary)
     if event is None:
         return ""

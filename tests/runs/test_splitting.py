@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from sim.model import draws
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Number, parse
 from sim.model.laws import Law
-from sim.model.spec import Action, Branch, Condition, Delay, Effect, Rate, Spec, Variable
+from sim.model.spec import Action, Branch, Condition, Delay, Effect, Rate, Spec, Tension, Trend, Variable
 from sim.runs import splitting
 from sim.runs.columns import outcome
 from sim.runs.plan import Task, play
@@ -123,6 +124,62 @@ def test_levels_that_are_jumped_over_count_and_a_start_above_some() -> None:
     assert off(found.chances[:, -1], truth) < LIMIT
 
 
+def counted(top: int, clock: Rate | Delay) -> Spec:
+    """What a clock does is counted, up to ``top``."""
+    action = Action("one.acts", "one", clock, step(1), parse(f"k < {top}"))
+    return ending(Spec("counted", (Variable("k", 0, top, 0),), (action,)), top)
+
+
+def poisson(mean: float, least: int) -> float:
+    """Chance that a Poisson number is so large."""
+    return math.fsum(math.exp(-mean) * mean**i / math.factorial(i) for i in range(least, least + 40))
+
+
+def broken_off(top: int) -> Spec:
+    """Work of 0 … 3 days that is begun again, the same, after each interruption; all is over once it is done."""
+    down = (Branch((Effect("k", "add", Number(1.0)), Effect("up", "set", Number(0.0)))),)
+    up, over = (Branch((Effect(name, "set", Number(1.0)),)) for name in ("up", "over"))
+    working, law = "up == 1 and over == 0", Law("uniform", (0.0, 3.0))
+    actions = (
+        Action("one.works", "one", Delay(law, memory="identical"), (over,), parse(working)),
+        Action("two.breaks", "two", Rate(Number(0.5)), down, parse(f"{working} and k < {top}")),
+        Action("three.mends", "three", Rate(Number(5.0)), (up,), parse("up == 0")),
+    )
+    variables = (Variable("k", 0, top, 0), Variable("up", 0, 1, 1), Variable("over", 0, 1, 0))
+    return ending(Spec("broken off", variables, actions, terminal=(parse("over == 1"),)), top)
+
+
+def always_broken(top: int) -> float:
+    """Mean of (1 - exp(-W / 2))^top over W of 0 … 3 days."""
+    points, weights = np.polynomial.legendre.leggauss(64)
+    return float(((1.0 - np.exp(-0.75 * (points + 1.0))) ** top * weights).sum() / 2.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "truth"),
+    [
+        # A rate that rises with the time u as u^(1/2), 0.3 at u = 1: over 3 days a mean of 0.3 x 3^1.5 / 1.5.
+        (counted(7, Rate(Number(0.3), trend=Trend(1.5, 1.0))), poisson(0.2 * 3.0**1.5, 7)),
+        # A tension that decays from 1 as exp(-u) is the rate: a mean of 1 - exp(-3), by thinning.
+        (
+            replace(counted(7, Rate(parse("x"))), tensions=(Tension("x", Number(1.0), Number(1.0)),)),
+            poisson(1.0 - math.exp(-3.0), 7),
+        ),
+        # Times between of two exponential steps each, so that every entrant begins a delay: 10 steps in 3 days.
+        (counted(5, Delay(Law("gamma", (2.0, 1.0)))), poisson(3.0, 10)),
+        (broken_off(14), always_broken(14)),
+    ],
+    ids=["trend", "tension", "begun at the level", "the same work again"],
+)
+def test_what_is_no_plain_rate_is_unbiased(spec: Spec, truth: float) -> None:
+    until = FOREVER if spec.name == "broken off" else 3
+    asked = Task(compile_model(spec), 5, until, (until,))
+    top = next(variable.upper for variable in spec.variables if variable.name == "k")
+    found = splitting.run(asked, up(asked.model, *range(1, (top or 0) + 1)), 200, 60, executor="serial")
+    assert off(found.chances[:, -1], truth) < LIMIT
+    assert estimate(found.chances[:, -1]).relative < 0.4
+
+
 def work_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A branch draws all its clocks anew, delays that have run for days too."""
 
@@ -207,6 +264,39 @@ def test_the_first_stage_is_the_plain_run() -> None:
     found = splitting.play(asked, up(asked.model, 3), 400, range(1))
     numbers = np.arange(400)
     assert found.entered[0, 0] == (play(asked, numbers, numbers).state[0] >= 3).sum()
+
+
+def test_repeats_are_kept_and_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splitting, "TOGETHER", 100)
+    asked = task(race(6))
+    levels = up(asked.model, 2, 4, 6)
+    played: list[range] = []
+    play = splitting.play
+
+    def noted(task: Task, ladder: splitting.Ladder, effort: int, repeats: range) -> splitting.Repeats:
+        played.append(repeats)
+        return play(task, ladder, effort, repeats)
+
+    monkeypatch.setattr(splitting, "play", noted)
+
+    def made(repeats: int, other: Task = asked) -> splitting.Repeats:
+        played.clear()
+        return splitting.run(other, levels, 50, repeats, executor="serial", folder=tmp_path)
+
+    whole = splitting.run(asked, levels, 50, 7, executor="serial")
+    made(4)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    kept = tmp_path / "repeats-00000-00001.npz"
+    kept.write_bytes(kept.read_bytes()[:-300])  # damaged: played again
+    again = made(7)
+    assert played == [range(2), range(4, 6), range(6, 7)]
+    for name in splitting.COLUMNS:
+        assert np.array_equal(getattr(whole, name), getattr(again, name)), name
+    assert whole.events == again.events
+    made(7)
+    assert played == []
+    made(7, task(race(7)))
+    assert len(played) == 4
 
 
 def test_nobody_gets_there() -> None:

@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import sim
 from sim.engines import exact
 from sim.model.expressions import parse
+from sim.runs import splitting as runs
 from sim.runs import store
+from sim.runs.plan import Task
 from sim.scenario.scenario import Scenario
 from sim.scenario.source import Source
 from sim.studies import command, show, stored
+from sim.studies import list as listing
 from sim.studies.forecast import forecast
 from sim.studies.library import scenario_of
 from sim.studies.settings import CheckError, SettingError, Settings, read_settings
@@ -91,6 +95,64 @@ def test_it_is_kept_shown_and_checked(
     with pytest.raises(CheckError, match="the numbers differ"):
         made(results, rivals, again=True)
     store.write_json(folder / "summary.json", data)
+
+
+def test_a_run_broken_off_goes_on_and_one_is_made_longer(
+    tmp_path: Path, rivals: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "TOGETHER", 1000)
+    settings = Settings(**FAST)
+    asked = splitting.question(rivals, settings)
+    heard: list[int] = []
+
+    def stop(histories: int) -> None:
+        heard.append(histories)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        splitting.split(rivals, asked, settings, tmp_path, progress=stop)
+    [begun] = stored.runs(tmp_path)
+    assert not begun.complete
+    assert not begun.damage
+    assert len(list(begun.folder.glob("repeats/*.npz"))) == 2
+    played: list[int] = []
+    play = runs.play
+
+    def noted(task: Task, ladder: runs.Ladder, effort: int, repeats: range) -> runs.Repeats:
+        played.append(len(repeats))
+        return play(task, ladder, effort, repeats)
+
+    monkeypatch.setattr(runs, "play", noted)
+    data, folder = made(tmp_path, rivals)
+    assert folder == begun.folder
+    assert played == [5, 5]
+    whole = runs.run(asked[0], asked[1].ladder, settings.effort, 20, executor="serial")
+    assert data == splitting.told(rivals, *asked, whole)
+    played.clear()
+    longer, _ = made(tmp_path, rivals, repeats=25)
+    assert (longer["replications"], played) == (25, [5])
+
+
+def test_the_list_says_how_likely_the_last_level_is(war: tuple[Data, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    data, folder = war
+    out = StringIO()
+    listing.show([stored.read(folder)], console(out))
+    said = " ".join(out.getvalue().split())
+    assert f"{data['histories']:,}" in said
+    assert listing.said(stored.read(folder)) == f"war by 3 Jan 2025: {cell(data['chance'])}"
+
+
+def test_from_python(tmp_path: Path) -> None:
+    found = sim.rare(
+        "two_rivals", until=2, level="step", levels=["crisis", "war"], effort=100, repeats=6, results=tmp_path
+    )
+    assert found.chance == found.levels["war"]["2"]
+    assert found.outcomes["war"]["probability"] == pytest.approx(found.chance["probability"])
+    assert found.milestones["crisis"]["2"] == pytest.approx(found.levels["crisis"]["2"])
+    assert sim.stored(found.folder).summary == found.summary
+    with pytest.raises(ValueError, match=r"no 'stp' in its state"):
+        sim.rare("two_rivals", level="stp", results=tmp_path)
 
 
 def test_levels_by_number_word_and_variable(rivals: Scenario) -> None:

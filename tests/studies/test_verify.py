@@ -14,7 +14,7 @@ import pytest
 from sim.engines import compiled
 from sim.model.expressions import Name, Number
 from sim.studies import verify
-from sim.studies.oracles import examination
+from sim.studies.oracles import examination, rare
 from sim.studies.oracles.cases import BadOracle, find, read
 from sim.studies.oracles.expressions import Unsupported, translate
 from sim.studies.oracles.importing import import_case
@@ -244,20 +244,35 @@ def test_time_courses(tmp_path: Path) -> None:
     assert lines[-1] == "3 passed, 2 failed, 0 unsupported"  # both identities hold, and 300 histories see nothing
 
 
-def test_rare_queries_are_for_the_exact_engine(tmp_path: Path) -> None:
-    def chance(top: int) -> float:
-        return 0.5 / (1.5**top - 1)
+def climb(top: int, down: float, *queries: dict[str, Any]) -> dict[str, Any]:
+    """Up at rate 1, down at another, from 1 to a top or to 0."""
+    moves = [
+        transition("up", 1, f"0 < k < {top}", {"k": "k + 1"}),
+        transition("down", down, f"k > 0 and k != {top}", {"k": "k - 1"}),
+    ]
+    return {"variables": {"k": {"init": 1}}, "transitions": moves, "queries": list(queries)}
 
+
+def test_rare_queries_without_levels_are_for_the_exact_engine(tmp_path: Path) -> None:
     for top in (25, 120):
-        case = {
-            "variables": {"k": {"init": 1}},
-            "transitions": [transition("up", 1, f"0 < k < {top}", {"k": "k + 1"}),
-                            transition("down", 1.5, f"k > 0 and k != {top}", {"k": "k - 1"})],
-            "queries": [query("exact_only", chance(top), target=f"k == {top}", until="k == 0"),
-                        query("prob_reach", chance(top), target=f"k == {top}", exact_only=True)],
-        }  # fmt: skip
+        chance, target = 0.5 / (1.5**top - 1), f"k == {top} and k > 0"
+        case = climb(
+            top, 1.5, query("exact_only", chance, target=target, until="k == 0"),
+            query("prob_reach", chance, target=target, exact_only=True),
+        )  # fmt: skip
         check(tmp_path, case, passed=2)
         assert outcome(write(tmp_path, case), engines=["lockstep"])[1][-1] == "0 passed, 0 failed, 2 unsupported"
+
+
+def test_a_rare_rise_is_judged_by_splitting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rare, "EFFORT", 100)
+    chance = 9 / (10**8 - 1)
+    asked = [query(kind, chance, target="k >= 8", until="k == 0") for kind in ("exact_only", "prob_reach")]
+    lines = check(tmp_path, climb(8, 10, *asked), passed=2 + 2 + 1 + 1, engines=["lockstep", "exact"])
+    assert sum(" splitting " in line and line.endswith(" passed") for line in lines) == 2
+    code, lines = outcome(write(tmp_path, climb(8, 10, {**asked[1], "value": 2 * chance})), engines=["lockstep"])
+    assert code == 1
+    assert sum("FAILED" in line for line in lines) == 1  # plain histories see nothing
 
 
 def test_a_minimal_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from sim.engines import lockstep
 from sim.engines.interface import RAN_AWAY, Plan, SimulationError
-from sim.studies.oracles import longrun
+from sim.studies.oracles import longrun, rare
 from sim.studies.oracles.bounds import tables_agree
 from sim.studies.oracles.importing import Imported
 from sim.studies.oracles.questions import Question
@@ -67,6 +67,9 @@ class Examination:
             self.solve()
         chancy = [q for q in self.questions if not q.query.exact_only]
         runs = self.runs([q for q in chancy if not q.form.startswith("steady")]) if self.study.simulators else []
+        for question in self.questions:
+            if any(question is one for one in self.study.split):
+                self.guarded("splitting", [question], partial(self.split, question))
         for engine in self.study.simulators:
             for each in runs:
                 self.guarded(engine, each.questions, partial(self.simulate, engine, each))
@@ -205,6 +208,12 @@ class Examination:
         if compared:
             note = f"run {each.name}: same histories {self.note}".strip()
             study.same(self.name, "= lockstep", engine, count, good=same, note=note)
+
+    def split(self, question: Question) -> None:
+        """A chance too small for plain histories."""
+        self.study.judged(
+            self.name, question.query, "splitting", [rare.judged(self.imported, question, self.seed)], self.note
+        )
 
     @staticmethod
     def key(each: Run, part: Plan) -> tuple[Run, int, int]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sim.engines import compiled, lockstep, reference
 from sim.model.compiled import compile_model
 from sim.model.proofs import ModelError
+from sim.studies.oracles import rare
 from sim.studies.oracles.cases import BadOracle, Case, Query, read
 from sim.studies.oracles.expressions import Unsupported
 from sim.studies.oracles.importing import Imported, import_case
@@ -32,7 +33,8 @@ _WIDTHS: Final = (26, 18, 10, 10, 16, 16, 9, 0)
 class Scores:
     """Engines, histories by engine, seeds, where lines go; and the score.
 
-    ``lines`` keeps every row of the table with unrounded numbers; ``collected`` the z's that stand for the cases.
+    ``lines`` keeps every row of the table with unrounded numbers; ``collected`` the z's that stand for the cases;
+    ``split`` the questions too rare for plain histories, which splitting answers.
     """
 
     engines: list[str]
@@ -48,6 +50,7 @@ class Scores:
     unreadable: list[BadOracle] = field(default_factory=list)
     collected: Collected = field(default_factory=Collected)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    split: list[Question] = field(default_factory=list)
 
     @property
     def simulators(self) -> list[str]:
@@ -75,16 +78,19 @@ class Scores:
             except Unsupported as error:
                 self.early.append((case.id, query.id, "", str(error)))
                 continue
-            if query.exact_only and "exact" not in self.engines:
+            split = "lockstep" in self.engines and rare.wanted(imported, question, self.counts["lockstep"])
+            if query.exact_only and not split and "exact" not in self.engines:
                 self.early.append((case.id, query.id, "", "for the exact engine only"))
-            else:
-                questions.append(question)
+                continue
+            questions.append(question)
+            if split:
+                self.split.append(question)
         return imported, questions
 
     def begin(self, questions: Sequence[Sequence[Question]]) -> None:
         """Fix the limit and print the head."""
         tested = [q.numbers for each in questions for q in each if not q.query.exact_only]
-        numbers = max(1, sum(tested) * len(self.simulators) * len(self.seeds))
+        numbers = max(1, (sum(tested) * len(self.simulators) + len(self.split)) * len(self.seeds))
         self.limit = threshold(numbers)
         sizes = ", ".join(f"{e} ({self.counts[e]:,} histories)" if e in self.counts else e for e in self.engines)
         seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"seeds {', '.join(map(str, self.seeds))}"

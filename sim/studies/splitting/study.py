@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from sim.model.compiled import RULES_VERSION
 from sim.model.expressions import Call, Expression, ExpressionError, Name, nearest, parse
 from sim.model.proofs import OPEN
 from sim.runs import splitting as runs
@@ -45,6 +46,40 @@ class Climb:
     name: str
     ladder: runs.Ladder
     words: Mapping[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Rare:
+    """Chances found by splitting, and where they lie.
+
+    ``summary`` is plain data: each chance has ``probability`` and its 95 % interval by sampling, ``low`` and ``high``.
+    """
+
+    summary: Data
+    folder: Path
+
+    @property
+    def chance(self) -> dict[str, float]:
+        """Of the last level by the end: probability, low, high."""
+        found: dict[str, float] = self.summary["chance"]
+        return found
+
+    @property
+    def levels(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Level in words -> day -> the same three numbers."""
+        return {row["word"]: row["by"] for row in self.summary["levels"]}
+
+    @property
+    def outcomes(self) -> dict[str, dict[str, float]]:
+        """Outcome at the end -> the same three numbers."""
+        found: dict[str, dict[str, float]] = self.summary["outcomes"]
+        return found
+
+    @property
+    def milestones(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Milestone -> day -> the same three numbers."""
+        found: dict[str, dict[str, dict[str, float]]] = self.summary["milestones"]
+        return found
 
 
 def answer(order: Order, scenario: Scenario) -> int:
@@ -89,6 +124,8 @@ def split(
 ) -> tuple[Data, Path]:
     """The chances as plain data, and the folder they lie in; a complete run of as many repeats is shown again.
 
+    Repeats are kept as they are done: a run that was killed goes on from there, one of fewer repeats is made longer.
+
     Raises CheckError when ``settings.again`` finds other numbers than those on disk.
     """
     from sim.studies.forecast import identity_of
@@ -104,12 +141,26 @@ def split(
     )
     folder = store.run_folder(results, scenario.name, STUDY, identity)
 
+    made = {"configuration": identity, "command": command}
+
     def compute(repeats: int) -> Data:
-        found = runs.run(task, climb.ladder, settings.effort, repeats, executor=settings.executor, progress=progress)
+        _begin(folder, scenario, settings, made)
+        kept_in = None if settings.again else folder / "repeats"
+        found = runs.run(
+            task, climb.ladder, settings.effort, repeats,
+            executor=settings.executor, progress=progress, folder=kept_in,
+        )  # fmt: skip
         return told(scenario, task, climb, found)
 
-    made = {"configuration": identity, "command": command}
     return kept(folder, made, settings.repeats, compute, _table, again=settings.again), folder
+
+
+def _begin(folder: Path, scenario: Scenario, settings: Settings, made: Mapping[str, str]) -> None:
+    """Say whose the folder is before the first repeat lies in it; a complete run stays one until it is longer."""
+    if store.read_manifest(folder) is None:
+        begun = {"format": store.FORMAT, "study": STUDY, "scenario": scenario.name}
+        begun |= {"as_of": scenario.as_of.isoformat(), "seed": settings.seed, "rules_version": RULES_VERSION, **made}
+        store.write_json(folder / "manifest.json", {**begun, "complete": False})
 
 
 # ------------------------------------------------------------------------------------------------------ the level
@@ -261,7 +312,7 @@ def _chance(repeats: Floats) -> dict[str, float]:
 
 def _digest(found: runs.Repeats) -> str:
     whole = hashlib.sha256()
-    for name in ("entered", "by_day", "outcomes", "flags", "milestones", "ran_away", "played"):
+    for name in runs.COLUMNS:
         whole.update(little(getattr(found, name)).tobytes())
     return whole.hexdigest()
 
