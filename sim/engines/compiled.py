@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -83,8 +84,8 @@ _TO_INLINE: Final[list[Callable[..., Any]]] = [
     between_events.bound_speeds, between_events.accepted, between_events.set_aside, between_events.follow_trends,
     between_events.finish_tensions, between_events.observe_tensions, changes.push_all,
     changes.move, changes.settle, changes.touched, changes.waiting, changes.change, kernel.retime,
-    kernel.finish_speeds, kernel.retime_others, kernel.earliest, kernel.first_due, kernel.due_row, kernel.draw_unit,
-    kernel.begin, kernel.choose, kernel.pass_time, kernel.follow, kernel.finish,
+    kernel.look_up, kernel.finish_speeds, kernel.retime_others, kernel.earliest, kernel.first_due, kernel.due_row,
+    kernel.fill_tables, kernel.draw_unit, kernel.begin, kernel.choose, kernel.pass_time, kernel.follow, kernel.finish,
 ]  # fmt: skip
 _TO_CALL: Final[list[Callable[..., Any]]] = [
     arithmetic.divide_scalar, arithmetic.log_scalar, arithmetic.exp_scalar, arithmetic.power_scalar,
@@ -101,9 +102,21 @@ _SOURCES: Final = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=1)
+#: Held while Numba hears of the functions, each of which it may be told once only.
+_TELLING: Final = threading.Lock()
+
+
 def compiled_run() -> Callable[[Layout, Output, Scratch, int, int], int]:
-    """The kernel, compiled or to be compiled at its first call."""
+    """The kernel, compiled or to be compiled at its first call; one for all threads.
+
+    Raises ModuleNotFoundError where Numba is not installed.
+    """
+    with _TELLING:
+        return _told()
+
+
+@lru_cache(maxsize=1)
+def _told() -> Callable[[Layout, Output, Scratch, int, int], int]:
     try:
         import numba
         from numba.extending import register_jitable

@@ -73,7 +73,11 @@ class Clocks(NamedTuple):
 
     ``table`` and ``slot`` give a speed's first factor: entry ``table`` + index ``slot``. The lists hold, by actor,
     further tabled factors (``product_…``), those by function, guards to apply, and unproven speeds. An actor is
-    ``plain`` that has rates and tabled factors only.
+    ``plain`` that has rates and tabled factors only. The last factors of rates that hang on inputs alone stand, by
+    place, from entry ``last`` on, beside 1 for other places; an actor is ``scaled`` that has any.
+
+    Entries that hang on inputs are filled in for each unit: entry ``unit_entry`` is the value of ``unit_function``
+    where the columns in a list (``unit_column``, which begins at ``unit_first``) are ``unit_value``.
     """
 
     rated: np.uint64
@@ -81,6 +85,7 @@ class Clocks(NamedTuple):
     dated: np.uint64
     spans: Words
     plain: NDArray[np.bool_]
+    scaled: NDArray[np.bool_]
     rank: Integers
     actor: Words
     key0: Words
@@ -101,6 +106,12 @@ class Clocks(NamedTuple):
     factor: Words
     guarded: Words
     doubtful: Words
+    last: int
+    unit_entry: Words
+    unit_function: Words
+    unit_first: Words
+    unit_column: Words
+    unit_value: Floats
     place: Words
     first_branch: Words
     branch_count: Words

@@ -69,6 +69,16 @@ def draw_unit(m: Layout, number: int, w: Scratch) -> None:
         if m.clocks.scale[place] >= 0:
             w.scale[place] = value_of(m.functions, m.clocks.scale[place], w)
     draw_tensions(m, w)
+    fill_tables(m, w)
+
+
+def fill_tables(m: Layout, w: Scratch) -> None:
+    """Entries of tables that hang on inputs. Values of state columns are lost, which a history sets anew."""
+    c = m.clocks
+    for i in range(c.unit_entry.size):
+        for j in range(c.unit_first[i], c.unit_first[i + 1]):
+            w.values[c.unit_column[j]] = c.unit_value[j]
+        w.tables[c.unit_entry[i]] = value_of(m.functions, c.unit_function[i], w)
 
 
 def begin(m: Layout, unit: Any, w: Scratch) -> None:
@@ -123,17 +133,18 @@ def retime(m: Layout, actor: Any, time: float, fired: Any, need: float, unit: An
 
     ``fired`` is the place of a rate that has just fired, ``need`` its fresh work.
     """
-    c, tables = m.clocks, m.functions.tables
+    c = m.clocks
     passed = time - w.anchor[actor]
     w.anchor[actor] = time
-    for place in span(c.spans, actor, at.RATES):
-        w.fresh_speed[place] = tables[c.table[place] + w.indices[c.slot[place]]]
-    for i in span(c.spans, actor, at.PRODUCTS):
-        w.fresh_speed[c.product_place[i]] *= tables[c.product_table[i] + w.indices[c.product_slot[i]]]
+    look_up(m, actor, w)
     if not c.plain[actor]:
         wrong = finish_speeds(m, actor, time, w)
         if wrong != _NOWHERE:
             return wrong
+    # A loop of its own: one over more arrays than the next has would not become vector instructions.
+    if c.scaled[actor]:
+        for place in span(c.spans, actor, at.RATES):
+            w.fresh_speed[place] *= w.factor[place]
     best: Any = NEVER_BITS
     for place in span(c.spans, actor, at.RATES):
         left = w.work[place] - w.speed[place] * passed
@@ -155,11 +166,21 @@ def retime(m: Layout, actor: Any, time: float, fired: Any, need: float, unit: An
     return _NOWHERE
 
 
+def look_up(m: Layout, actor: Any, w: Scratch) -> None:
+    """Products of the tabled factors of an actor's speeds, but for the last factors of rates."""
+    c = m.clocks
+    for place in span(c.spans, actor, at.RATES):
+        w.fresh_speed[place] = w.tables[c.table[place] + w.indices[c.slot[place]]]
+    if not c.plain[actor]:
+        for place in span(c.spans, actor, at.DELAYS):
+            w.fresh_speed[place] = w.tables[c.table[place] + w.indices[c.slot[place]]]
+    for i in span(c.spans, actor, at.PRODUCTS):
+        w.fresh_speed[c.product_place[i]] *= w.tables[c.product_table[i] + w.indices[c.product_slot[i]]]
+
+
 def finish_speeds(m: Layout, actor: Any, time: float, w: Scratch) -> Any:
     """Speeds that are more than products of tables; the place of a wrong one, else _NOWHERE."""
-    c, tables = m.clocks, m.functions.tables
-    for place in span(c.spans, actor, at.DELAYS):
-        w.fresh_speed[place] = tables[c.table[place] + w.indices[c.slot[place]]]
+    c = m.clocks
     for i in span(c.spans, actor, at.FACTORS):
         w.fresh_speed[c.factor_place[i]] *= value_of(m.functions, c.factor[i], w)
     if m.between.some:

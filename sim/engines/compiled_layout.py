@@ -34,12 +34,14 @@ from sim.engines.interface import Floats, Plan
 from sim.engines.layout import carries_guard, layouts, reads_between, spread
 from sim.engines.watching import concerned
 from sim.model import scalar
-from sim.model.compiled import TABLE_LIMIT, Group, Model, grid
+from sim.model.compiled import TABLE_LIMIT, Group, Model, Row, grid
 from sim.model.expressions import Program, evaluate
 from sim.model.laws import Law
 
 #: Programs up to this many steps are as quick to run as to look up.
 _SHORT: Final = 3
+#: Tables that hang on inputs are filled for each unit up to this many entries; of larger ones, what is asked for.
+_FILLED: Final = 8
 _COMPARISONS: Final = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
@@ -95,6 +97,8 @@ class _Builder:
         self.tables: list[Floats] = [np.array([1.0, 0.0])]
         self.table_size = 2
         self.memos = 0
+        # Entries filled in for each unit: entry, function, and the columns and values it is computed for.
+        self.units: list[tuple[int, int, list[tuple[int, float]]]] = []
         self.programs: list[Program] = []
         self.functions: list[tuple[int, float, int, int, int, list[tuple[int, int, int, int]], bool]] = []
         self.known: dict[tuple[object, ...], int] = {}
@@ -232,6 +236,12 @@ class _Builder:
         self.slot_offsets = [0]
         factors = self.tabled_factors()
         rows = [model.rows[i] if i >= 0 else None for i in order]
+        last = self.put(np.ones(places))
+        scaled = np.zeros(len(model.actors), dtype=np.bool_)
+        for place, row in enumerate(rows):
+            if row is not None and ends_alone(row):
+                self.fill(row.speed[-1], last + place)
+                scaled[row.actor] = True
         parts = [factors.get(i, ([(1, 0)], [])) for i in order]  # of a place that never runs: the speed 0
         table, slot = np.zeros(places, dtype=np.uint64), np.zeros(places, dtype=np.uint64)
         for place, (tabled, _) in enumerate(parts):
@@ -249,6 +259,7 @@ class _Builder:
         factor_starts, factor_places = lists([p for p, _ in mine] for mine in more)
         guard_starts, guarded = lists(guards)
         doubt_starts, doubted = lists(doubtful)
+        unit_first, unit_column = lists([column for column, _ in known] for *_, known in self.units)
         begins = [np.array(mine, dtype=np.uint64) for mine in first.values()]
         begins += [product_starts, factor_starts, guard_starts, doubt_starts]
         changing = np.zeros(len(model.actors), dtype=np.bool_)
@@ -261,6 +272,7 @@ class _Builder:
             dated=np.uint64(first["calendar"][0]),
             spans=spans(begins),
             plain=np.all([np.diff(x) == 0 for x in (*begins[1:4], *begins[5:])], axis=0) & ~changing,
+            scaled=scaled,
             rank=np.array([i if i >= 0 else spare for i in order], dtype=np.int64),
             actor=np.array([row.actor if row else 0 for row in rows], dtype=np.uint64),
             key0=np.ascontiguousarray(keys[0]),
@@ -281,6 +293,12 @@ class _Builder:
             factor=np.array([f for mine in more for _, f in mine], dtype=np.uint64),
             guarded=guarded,
             doubtful=doubted,
+            last=last,
+            unit_entry=np.array([entry for entry, *_ in self.units], dtype=np.uint64),
+            unit_function=np.array([function for _, function, _ in self.units], dtype=np.uint64),
+            unit_first=unit_first,
+            unit_column=unit_column,
+            unit_value=np.array([value for *_, known in self.units for _, value in known], dtype=np.float64),
             place=np.array([self.place_of[i] for i in range(len(model.rows))], dtype=np.uint64),
             first_branch=np.array([row.branches[0].number if row else 0 for row in rows], dtype=np.uint64),
             branch_count=np.array([len(row.branches) if row else 0 for row in rows], dtype=np.uint64),
@@ -301,13 +319,36 @@ class _Builder:
         for i, row in enumerate(model.rows):
             tabled: list[tuple[int, int]] = []
             rest: list[int] = []
-            for group in row.speed:
-                if group.table is None or rest:
+            for group in row.speed[:-1] if ends_alone(row) else row.speed:
+                few = group.per_unit and 0 < group.size <= _FILLED
+                if rest or (group.table is None and not few):
                     rest.append(self.group(group))
+                elif group.table is None:
+                    start = self.put(np.ones(group.size))
+                    self.fill(group, start)
+                    tabled.append((start, self.slot(group)))
                 else:
                     tabled.append(entry[id(group)] if group.state else (self.put(group.table), 0))
             found[i] = (tabled, rest)
         return found
+
+    def slot(self, group: Group) -> int:
+        """Number of the index over just what a group reads."""
+        strides = dict(zip(group.state, group.stride, strict=True))
+        offset = -sum(low * s for low, s in zip(group.lower, group.stride, strict=True))
+        for number, known in enumerate(zip(self.slots, self.slot_offsets, strict=True)):
+            if known == (strides, offset):
+                return number
+        self.slots.append(strides)
+        self.slot_offsets.append(offset)
+        return len(self.slots) - 1
+
+    def fill(self, group: Group, start: int) -> None:
+        """Have the table of a group that hangs on inputs filled in for each unit, from an entry on."""
+        function = self.function(group.program, speed=True, tables=False)
+        values = group.grid()
+        for i in range(group.size):
+            self.units.append((start + i, function, [(c, float(values[c][i])) for c in group.state]))
 
     def columns(self) -> Columns:
         """State columns, inputs, milestones."""
@@ -478,6 +519,13 @@ class _Builder:
             first=np.cumsum([0, *sizes]).astype(np.int64),
             days=plan.days,
         )
+
+
+def ends_alone(row: Row) -> bool:
+    """Whether the last factor of a rate hangs on inputs alone, and what it makes of the speed is sure to be one."""
+    if row.kind != "rate" or not row.speed or not row.proven or row.thinning is not None or row.trend is not None:
+        return False
+    return row.speed[-1].per_unit and row.speed[-1].size == 1 and not (row.guarded and not carries_guard(row))
 
 
 def _by_branch(concerns: Sequence[NDArray[np.bool_]], branches: int) -> list[list[int]]:

@@ -57,12 +57,15 @@ class Felt(NamedTuple):
 class Scratch(NamedTuple):
     """Working memory of one history, used again for the next.
 
+    ``tables`` holds those of speeds, with what is filled in per unit; ``factor`` is its part with the last factors.
     ``pattern``, ``x`` and ``bits``, ``half`` are two pieces of memory, each seen as whole numbers and as numbers.
     ``epoch``: how often inputs were drawn (a memo is good for one epoch), their number, the next observation.
     ``fault``: kind, row, branch or column, three values, replication; ``faulty``: a value, the time before
     (for a thinned rate its bound), a time.
     """
 
+    tables: Floats
+    factor: Floats
     work: Floats
     whole: Floats
     speed: Floats
@@ -171,7 +174,10 @@ def scratch_for(model: Model, layout: Layout) -> Scratch:
         return np.zeros(size, dtype=np.int64)
 
     due, pattern, bits = numbers(places), np.zeros(lanes, dtype=np.uint64), whole(lanes)
+    tables, last = layout.functions.tables.copy(), layout.clocks.last
     return Scratch(
+        tables=tables,
+        factor=tables[last : last + places],
         work=np.ones(places),
         whole=np.ones(places),
         speed=numbers(places),

@@ -6,6 +6,9 @@ import inspect
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +31,8 @@ from sim.engines.interface import Plan, Rows, Watched, plan
 from sim.model import arithmetic, between, scalar
 from sim.model.compiled import Model, compile_model
 from sim.model.expressions import Column, Number, bind, compile_program, evaluate_scalar, parse
-from sim.model.spec import Action, Branch, Condition, Effect, Rate, Spec, Variable
+from sim.model.laws import Law
+from sim.model.spec import Action, Branch, Condition, Delay, Effect, Quantity, Rate, Spec, Variable
 from sim.runs import plan as runs_plan
 from sim.runs.plan import COMPILED_PAYS, engine_for
 from sim.scenario.build import build
@@ -110,6 +114,71 @@ def test_inputs_shared_by_histories_are_drawn_for_each_input_number() -> None:
     assert mark(compiled.simulate(model, shared)) == mark(lockstep.simulate(model, shared))
 
 
+def uncertain(*factors: str, clock: str = "rate") -> Spec:
+    """Two actors that share counts; the clock of one has these factors, among them inputs ``a``, ``b`` and ``c``."""
+    inputs = tuple(Quantity(name, Law("lognormal", (0.7, 0.5))) for name in "abc")
+    parts = tuple(parse(factor) for factor in factors)
+    found = Rate(Number(1.0), (), parts) if clock == "rate" else Delay(Law("weibull", (1.5, 2.0)), Number(1.0), parts)
+    up = (Branch((Effect("x", "add", Number(1.0), saturate=True),)), Branch((Effect("x", "set", Number(0.0)),)))
+    flip = Branch((Effect("y", "set", parse("1 - y")), Effect("z", "add", Number(7.0), saturate=True)))
+    actions = (Action("one.acts", "one", found, up), Action("two.acts", "two", Rate(parse("0.3 + 0.2 * x")), (flip,)))
+    sizes = {"x": 70, "y": 1, "z": 70}
+    return Spec("uncertain", tuple(Variable(n, 0, high, 0) for n, high in sizes.items()), actions, inputs)
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("clock", "factors", "last", "tabled"),
+    [
+        ("rate", ("a",), 1, 0),
+        ("rate", ("a", "b", "1 + 0.1 * y"), 1, 0),  # fixed factors come first, inputs share one
+        ("rate", ("1 + (a - 1) * y", "0.2 + y"), 0, 2),
+        ("rate", ("b * (1 + x)",), 0, 0),  # too many values to be filled in before they are asked for
+        ("rate", ("1 + (a - 1) * y", "1 + x * b", "c"), 1, 2),
+        ("rate", ("where(y == 1, b, -1) * (y > 0) + 0.1 * (y < 1)",), 0, 2),  # not proven to be a speed
+        ("delay", ("a", "1 + 0.1 * x"), 0, 1),
+        ("delay", ("1 + (a - 1) * y", "1 + x * b", "c"), 0, 2),
+    ],
+)
+def test_factors_that_hang_on_inputs_are_filled_in_for_each_unit(
+    clock: str, factors: tuple[str, ...], last: int, tabled: int
+) -> None:
+    model = compile_model(uncertain(*factors, clock=clock))
+    wanted = Plan(5, 40.0, np.array([3, 3, 4, 4, 3, *range(40)]), np.arange(45), log=True)
+    layout = lay_out(model, wanted).clocks
+    filled = layout.unit_entry.astype(np.int64) - layout.last
+    assert np.count_nonzero((filled >= 0) & (filled < layout.rank.size)) == last
+    assert filled.size == last + tabled
+    assert layout.scaled.tolist() == [bool(last), False]
+    found = mark(compiled.simulate(model, wanted))
+    assert found == mark(reference.simulate(model, wanted))
+    assert found == mark(lockstep.simulate(model, wanted))
+
+
+@needs_numba
+def test_the_speed_of_a_delay_may_take_more_than_one_table() -> None:
+    model = compile_model(uncertain("1 + 0.1 * x", "1 + 0.01 * z", clock="delay"))
+    assert [group.size for group in model.rows[0].speed] == [71, 71]
+    wanted = everything(model, 40)
+    assert mark(compiled.simulate(model, wanted)) == mark(reference.simulate(model, wanted))
+
+
+def test_threads_wait_for_one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    @lru_cache(maxsize=1)
+    def slow() -> object:
+        made.append(object())
+        time.sleep(0.05)
+        return made[-1]
+
+    monkeypatch.setattr(compiled, "_told", slow)
+    with ThreadPoolExecutor(4) as threads:
+        found = [threads.submit(compiled.compiled_run) for _ in range(4)]
+    assert {future.result() for future in found} == set(made)
+    assert len(made) == 1
+
+
 @needs_numba
 def test_one_kernel_serves_every_model() -> None:
     for name in SHIPPED:
@@ -179,11 +248,11 @@ def test_only_what_is_compared_alone_is_narrowed() -> None:
 
 def test_without_numba_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    compiled.compiled_run.cache_clear()
+    compiled._told.cache_clear()
     with pytest.raises(ModuleNotFoundError, match="install the extra `compiled`"):
         compiled.simulate(compile_model(conflict()), plan(1, 5.0, 3))
     monkeypatch.undo()
-    compiled.compiled_run.cache_clear()
+    compiled._told.cache_clear()
 
 
 def test_auto_goes_by_size_and_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
