@@ -59,7 +59,8 @@ def test_a_wheel_installed_elsewhere_carries_both_and_gives_the_same_forecast(un
 
 
 def test_a_wheel_carries_whatever_lies_beside_the_code(unpacked: Path) -> None:
-    beside = {p.relative_to(ROOT) for p in (ROOT / "sim").rglob("*") if p.suffix in (".j2", ".css", ".js", ".yaml", ".json")}
+    kinds = (".j2", ".css", ".js", ".yaml", ".json")
+    beside = {p.relative_to(ROOT) for p in (ROOT / "sim").rglob("*") if p.suffix in kinds}
     assert Path("sim/report/report.html.j2") in beside
     assert not [path for path in beside if not (unpacked / path).is_file()]
 

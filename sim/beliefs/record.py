@@ -17,9 +17,10 @@ from sim.runs.columns import flags as flags_of
 from sim.runs.columns import outcome
 from sim.runs.execute import TOGETHER, Executor, Progress, silent, spread, uncertain, workers
 from sim.runs.plan import Task, simulate
+from sim.runs.rows import tables
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Times = NDArray[Any]
 
 _META: Final = b"nested"
 NESTED: Final = "nested.parquet"
@@ -39,10 +40,11 @@ class Event:
 class Record:
     """First times (n,) of milestones in days (inf: never), and numbers (n,) of the outcomes at the end of days.
 
-    ``names`` are the outcomes in their order; ``flags`` (n,) say what else holds at the end of the run.
+    Times may be the ends of their days, which say as much of what has happened by the end of a day. ``names`` are the
+    outcomes in their order; ``flags`` (n,) say what else holds at the end of the run.
     """
 
-    times: Mapping[str, Floats]
+    times: Mapping[str, Times]
     outcomes: Mapping[int, NDArray[np.int8]]
     names: tuple[str, ...]
     flags: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
@@ -87,31 +89,42 @@ class Record:
 
 
 def of_run(
-    folder: Path, milestones: Sequence[str], names: Sequence[str], days: Sequence[int], flags: Sequence[str] = ()
+    folder: Path,
+    milestones: Sequence[str],
+    names: Sequence[str],
+    days: Sequence[int],
+    flags: Sequence[str] = (),
+    *,
+    most: int | None = None,
+    exact: bool = False,
 ) -> Record:
-    """Record of a forecast on disk, read at its days, the last of which is its end."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    """Record of a forecast on disk, read at its days, the last of which is its end; of its first ``most`` histories.
 
+    First times are the ends of their days, four bytes each, which is all that it takes to count what has happened by
+    the end of a day; ``exact``: the times themselves, eight bytes each.
+
+    Raises RunError where the parts of the run are missing.
+    """
     columns = {day: f"outcome.{day}" for day in days[:-1]} | {days[-1]: "outcome.end"}
-    wanted = [*(f"milestone.{name}" for name in milestones), *columns.values(), *(f"flag.{name}" for name in flags)]
-    paths = sorted((folder / "parts").glob("part-*.parquet"))
-    tables = [pq.read_table(pa.BufferReader(path.read_bytes()), columns=wanted) for path in paths]
-    if not tables:
-        raise store.RunError(f"{folder}: the parts of this run are missing; run the forecast again")
+    reached, held = [f"milestone.{name}" for name in milestones], [f"flag.{name}" for name in flags]
     number = {name: i for i, name in enumerate(names)}
-    times = {
-        name: np.concatenate([table.column(f"milestone.{name}").fill_null(np.inf).to_numpy() for table in tables])
-        for name in milestones
-    }
-    outcomes = {
-        day: np.concatenate([_numbers(table.column(name), number) for table in tables]) for day, name in columns.items()
-    }
-    held = {
-        name: np.concatenate([table.column(f"flag.{name}").to_numpy() for table in tables]).astype(np.bool_)
-        for name in flags
-    }
-    return Record(times, outcomes, tuple(names), held)
+    pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in (*reached, *columns.values(), *held)}
+    for table in tables(folder, list(pieces), most):
+        for name in reached:
+            times = table.column(name).fill_null(np.inf).to_numpy()
+            pieces[name].append(times if exact else np.ceil(times).astype(np.float32))
+        for name in columns.values():
+            pieces[name].append(_numbers(table.column(name), number))
+        for name in held:
+            pieces[name].append(table.column(name).to_numpy().astype(np.bool_))
+    # One after another: the pieces of a column are let go before those of the next are joined.
+    whole = {name: np.concatenate(pieces.pop(name)) for name in list(pieces)}
+    return Record(
+        {name: whole[key] for name, key in zip(milestones, reached, strict=True)},
+        {day: whole[key] for day, key in columns.items()},
+        tuple(names),
+        {name: whole[key] for name, key in zip(flags, held, strict=True)},
+    )
 
 
 def nested_record(

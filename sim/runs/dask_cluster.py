@@ -35,22 +35,22 @@ _CLIENTS: Final[dict[tuple[str | None, int | None], Any]] = {}
 def client_of(where: Where) -> Any:
     """The client of a scheduler that answers and has workers, made at the first call.
 
-    Raises RunError where there is none, and without the extra.
+    Raises RunError where there is none, ValueError without the extra.
     """
     key = where.address, where.workers
     found = _CLIENTS.get(key)
     if found is not None and found.status == "running":
         return found
     _CLIENTS.pop(key, None)
-    if where.address:
-        _knock(where.address)
     try:
         import distributed
     except ModuleNotFoundError:
-        raise RunError(
+        raise ValueError(
             "executor=dask needs Dask: install the extra `cluster` (pip install 'escalation-simulator[cluster]'), or "
             "use executor=processes"
         ) from None
+    if where.address:
+        _knock(where.address)
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] == "distributed":  # workers that come and go are our business; errors are ours to tell
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

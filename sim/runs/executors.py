@@ -161,7 +161,7 @@ def spread(function: Callable[[Item], Made], items: Sequence[Item], processes: i
     if where.name == "slurm":
         from sim.runs import slurm_jobs
 
-        yield from slurm_jobs.spread(function, items, where)
+        yield from slurm_jobs.spread(function, items, slurm_jobs.queue_of(where))
         return
     pool: Pool
     if where.name == "dask":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,36 +21,68 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def spread(function: Callable[[Item], Made], items: Sequence[Item], where: Where) -> Iterator[tuple[int, Made]]:
+class LostError(RunError):
+    """Items were lost with their job every time; all others are done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Queue:
+    """Where jobs go: what was ``asked`` for, submitit's name of the ``cluster``, and what is ``wanted`` of a job.
+
+    The files of jobs go through ``folder``; the items are shared out among ``jobs`` jobs.
+    """
+
+    asked: str
+    cluster: str
+    wanted: Mapping[str, Any]
+    folder: Path
+    jobs: int
+
+
+def queue_of(where: Where) -> Queue:
+    """An executor's settings as submitit wants them."""
+    wanted: dict[str, Any] = {"timeout_min": where.minutes, "name": "escalation"}
+    if where.memory_gb is not None:
+        wanted["mem_gb"] = where.memory_gb
+    if where.cluster == "slurm":
+        wanted |= {"slurm_array_parallelism": where.jobs, "slurm_additional_parameters": dict(where.options)}
+        if where.partition is not None:
+            wanted["slurm_partition"] = where.partition
+    return Queue("executor=slurm", where.cluster, wanted, shared(where.folder), where.jobs)
+
+
+def spread(function: Callable[[Item], Made], items: Sequence[Item], queue: Queue) -> Iterator[tuple[int, Made]]:
     """Results of a function with the place of their item, as jobs end.
 
     At first the items are shared out among the jobs of one array. What was lost with a job is then done again, each
     item in a job of its own, three times at most.
 
-    Raises RunError where jobs cannot be handed in, or where items were lost every time.
+    Raises RunError where jobs cannot be handed in; LostError, once all others are done, for items lost every time.
     """
     todo = dict(enumerate(items))
-    share = -(-len(items) // where.jobs)
+    share = -(-len(items) // queue.jobs)
     places = list(todo)
     groups = [places[first : first + share] for first in range(0, len(places), share)]
-    folder = shared(where.folder) / f"jobs_{uuid.uuid4().hex[:12]}"
+    folder = queue.folder / f"jobs_{uuid.uuid4().hex[:12]}"
     for _ in range(1 + TRIES):
-        for index, made in _done(function, [[(i, items[i]) for i in group] for group in groups], where, folder):
+        for index, made in _done(function, [[(i, items[i]) for i in group] for group in groups], queue, folder):
             del todo[index]
             yield index, made
         if not todo:
             break
         groups = [[index] for index in todo]
     if todo:
-        raise RunError(f"{lost_words(list(todo.values()), len(items), TRIES)}. What their jobs printed: {folder}")
+        raise LostError(f"{lost_words(list(todo.values()), len(items), TRIES)}. What their jobs printed: {folder}")
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # others may have files there
+        queue.folder.rmdir()
 
 
 def _done(
-    function: Callable[[Any], Any], groups: Sequence[Sequence[tuple[int, Any]]], where: Where, folder: Path
+    function: Callable[[Any], Any], groups: Sequence[Sequence[tuple[int, Any]]], queue: Queue, folder: Path
 ) -> Iterator[tuple[int, Any]]:
     """What the jobs of one array made; nothing of those that were lost."""
-    executor = _executor(where, folder)
+    executor = _executor(queue, folder)
     from submitit.core.utils import FailedJobError, UncompletedJobError
 
     jobs = list(executor.map_array(_Job(function), groups))
@@ -58,7 +90,7 @@ def _done(
         while jobs:
             ended = [job for job in jobs if job.done()]
             if not ended:
-                time.sleep(LOOK[where.cluster])
+                time.sleep(LOOK[queue.cluster])
             for job in ended:
                 jobs.remove(job)
                 try:
@@ -78,30 +110,26 @@ def _done(
                 job.cancel()
 
 
-def _executor(where: Where, folder: Path) -> Any:
-    """What hands in jobs. Raises RunError without the extra, or without Slurm."""
+def _executor(queue: Queue, folder: Path) -> Any:
+    """What hands in jobs. Raises RunError without Slurm, ValueError without the extra or for what submitit refuses."""
     try:
         import submitit
     except ModuleNotFoundError:
-        raise RunError(
-            "executor=slurm needs submitit: install the extra `slurm` (pip install 'escalation-simulator[slurm]'), or "
+        raise ValueError(
+            f"{queue.asked} needs submitit: install the extra `slurm` (pip install 'escalation-simulator[slurm]'), or "
             "use executor=processes"
         ) from None
     try:
-        executor = submitit.AutoExecutor(folder=folder, cluster=where.cluster)
+        executor = submitit.AutoExecutor(folder=folder, cluster=queue.cluster)
+        executor.update_parameters(**queue.wanted)
     except RuntimeError as error:
+        local = "executor.cluster=local" if queue.asked == "executor=slurm" else "hydra/launcher=submitit_local"
+        why = str(error).rstrip(".")
         raise RunError(
-            f"executor=slurm: {str(error).rstrip('.')}; run it where Slurm's commands are, or try "
-            "executor.cluster=local on this machine"
+            f"{queue.asked}: {why}; run it where Slurm's commands are, or try {local} on this machine"
         ) from None
-    wanted: dict[str, Any] = {"timeout_min": where.minutes, "name": "escalation"}
-    if where.memory_gb is not None:
-        wanted["mem_gb"] = where.memory_gb
-    if where.cluster == "slurm":
-        wanted |= {"slurm_array_parallelism": where.jobs, "slurm_additional_parameters": dict(where.options)}
-        if where.partition is not None:
-            wanted["slurm_partition"] = where.partition
-    executor.update_parameters(**wanted)
+    except (TypeError, NameError, AssertionError) as error:
+        raise ValueError(f"{queue.asked}: submitit does not take these settings ({error})") from None
     return executor
 
 

@@ -90,7 +90,7 @@ def judged(counts: Counts, n: int, settings: Settings, precise: Sequence[str] = 
     """What n histories leave open: the widest interval of all that are looked at, and whether that is close enough.
 
     ``wanted`` and ``half_width`` are half-widths of 95 % intervals that hold however often one looks, ``low`` and
-    ``high`` the ends of the widest one, ``of`` its kind, ``name`` and ``day``; ``never`` bounds the chance of what has
+    ``high`` the ends of the widest one, ``of`` its kind, ``name`` and ``day``; ``never`` is the upper end for what has
     not happened in any history; ``precise`` are the chances that were named, if any were.
     """
     from sim.statistics.sequence import anytime

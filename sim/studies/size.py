@@ -1,4 +1,8 @@
-"""Whether a run can be stored at all: an estimate before the first history, so that nobody waits for a full disk."""
+"""How large a run may be: on disk, as told before its first history, and in memory, for what reads its histories.
+
+To simulate and to count a run takes as much memory as a few of its parts, however many there are. What looks at its
+histories one by one holds those in memory, and so reads the first of them only.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sim.runs.plan import Task
+from sim.statistics.shown import plural
 from sim.studies.settings import SettingError, Settings
 
 #: Bytes on disk of a stored history: an input drawn is not compressed; what hardly ever happens takes little room.
@@ -22,6 +27,11 @@ SURELY: Final = 0.85
 MUCH: Final = 2e8
 #: Bytes in memory for a number of a history while its part is simulated, working copies among them.
 LOOSE: Final = 16.0
+#: A study that looks at the histories of a run one by one looks at the first of them, so many at most, less than
+#: a kilobyte each. ...
+READ: Final = 1_000_000
+#: ... A page that is written beside every run looks at fewer; they tell a share to a quarter of a point.
+READ_FOR_PAGE: Final = 200_000
 
 
 def numbers(task: Task) -> int:
@@ -86,6 +96,11 @@ def _memory() -> float:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):
         return 0.0
+
+
+def read_words(read: int, of: int) -> str:
+    """Which of the histories of a run were looked at: ``"20,000 simulated histories"``, or the first of how many."""
+    return plural(of, "simulated history") if read >= of else f"the first {read:,} of {of:,} simulated histories"
 
 
 def size_words(number: float) -> str:

@@ -40,8 +40,9 @@ def summarise(scenario: Scenario, task: Task, tally: Tally, nested: Nested) -> d
     ``outcomes`` and ``flags`` (at the end), ``outcomes_by`` day, and the milestones' ``by`` map names to five shares:
     ``probability``; ``low`` and ``high``, its 95 % interval by sampling; ``range_low`` and ``range_high``, where it
     lies between the 10 % and the 90 % point of the uncertain inputs. Quantiles of first times are over all histories
-    and null where they lie past the end. ``zero_bound`` is the upper end of the 95 % interval (Clopper and Pearson) of
-    the chance of what happened in none of them.
+    and null where they lie past the end. ``zero_bound`` is the largest chance that what happened in none of them may
+    have: 95 %, one-sided and exact (with a larger one, none in n comes less than one time in twenty). It is for a
+    number of histories that was settled beforehand; ``precision`` has its own, ``never``.
     """
     n, model = tally.replications, task.model
     outcome_names = [name for name, _ in model.outcomes]

@@ -2,10 +2,12 @@
 
 Each case is read, simulated by the engines asked for, and solved by the exact engine. A simulated number fails when its
 two-sided p-value is below the Sidak limit that makes one false alarm in the whole invocation a matter of one in a
-million (all tabulated points are counted); a solved one fails beyond a relative 1e-8. Beside the numbers three things
-must be equal to the last bit: histories by tables and by expressions, by any other engine and by the lockstep engine,
-and the sequence of events where a case lists it. With enough cases and seeds, their z's are judged as a whole, too (see
-`sim.studies.oracles.verdict`).
+million (all tabulated points are counted); a solved one fails beyond a relative 1e-8. A chance that plain histories
+would hardly ever see is estimated by splitting, too, where a number of the state has to rise to a value.
+
+Beside the numbers three things must be equal to the last bit: histories by tables and by expressions, by any other
+engine and by the lockstep engine, and the sequence of events where a case lists it. With enough cases and seeds, their
+z's are judged as a whole, too (see `sim.studies.oracles.verdict`).
 
 How things are counted: a query once per seed and engine that judges it (a time course by its worst point), an identity
 check once, the whole once per engine. Unsupported counts a file that is no supported model once, and a query once per

@@ -44,14 +44,30 @@ def test_a_run_on_disk_is_read_as_it_was_simulated(result: Result) -> None:
     task = small.task()
     names = [name for name, _ in task.model.outcomes]
     found = of_run(result.folder, task.model.milestones, names, task.days)
-    assert found.size == 1_500
+    exact = of_run(result.folder, task.model.milestones, names, task.days, exact=True)
+    assert found.size == exact.size == 1_500
     rows = simulate_part(task, Part(0, 0, 1_500))
     for name, times in zip(task.model.milestones, rows.milestones, strict=True):
-        assert np.array_equal(found.times[name], times)
+        assert np.array_equal(exact.times[name], times)
+        assert found.times[name].itemsize == 4
+        for day in range(task.until + 1):
+            assert np.array_equal(found.times[name] <= day, times <= day)
     for day in task.days:
         for name in names:
             share = found.holds(Event(day, outcomes=(name,))).mean()
             assert share == result.summary["outcomes_by"][str(day)][name]["probability"]
+
+
+def test_the_first_histories_of_a_run_are_read_alone(result: Result) -> None:
+    """700 lie in one part, 701 in two, and no more than there are in three."""
+    task = small.task()
+    names, flags = [name for name, _ in task.model.outcomes], [name for name, _ in task.model.flags]
+    whole = of_run(result.folder, task.model.milestones, names, task.days, flags)
+    for most, read in ((1, 1), (700, 700), (701, 701), (1_500, 1_500), (10**6, 1_500)):
+        found = of_run(result.folder, task.model.milestones, names, task.days, flags, most=most)
+        assert found.size == read
+        for event in whole.events(task.days):
+            assert np.array_equal(found.holds(event), whole.holds(event)[:read])
 
 
 def test_the_nested_run_is_that_of_the_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sim.runs.execute import Done, run_nested, run_parts, spread, workers
-from sim.runs.executors import Where, Workers
+from sim.runs.executors import Executor, Where, Workers
 from sim.runs.plan import Task
 from sim.runs.store import Identity, RunError
 from sim.studies.settings import SettingError, settings_of
@@ -96,12 +96,13 @@ class Cluster:
         self.log.close()
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One for the tests that use it, in their order: each leaves it with less."""
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     from sim.runs import dask_cluster
 
-    found = Cluster(tmp_path)
+    found = Cluster(tmp_path_factory.mktemp("cluster"))
     yield found
     dask_cluster.close()
     found.end()
@@ -113,14 +114,9 @@ def squared(number: int) -> int:
 
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="a system without kill -9")
-def test_dask_gives_the_same_whoever_is_killed(task: Task, whole: Done, tmp_path: Path, cluster: Cluster) -> None:
-    """Undisturbed; then a worker of two is killed while both are at work; then the scheduler is."""
+def test_dask_gives_the_same_when_a_worker_is_killed(task: Task, whole: Done, tmp_path: Path, cluster: Cluster) -> None:
+    """One of two workers, while both are at work."""
     dask = Where("dask", address=cluster.address)
-    assert run_parts(task, tmp_path / "one", SELF, 2_000, size=130, executor=dask).content == whole.content
-    mine, theirs = run_nested(task, 20, 10, "serial"), run_nested(task, 20, 10, dask)
-    assert np.array_equal(mine.outcomes, theirs.outcomes)
-    assert np.array_equal(mine.milestones, theirs.milestones)
-
     heard: list[int] = []
 
     def kill_a_worker(done: int) -> None:
@@ -128,11 +124,20 @@ def test_dask_gives_the_same_whoever_is_killed(task: Task, whole: Done, tmp_path
         if len(heard) == 3:
             cluster.workers[0].kill()
 
-    done = run_parts(task, tmp_path / "two", SELF, 2_000, size=100, executor=dask, progress=kill_a_worker)
+    done = run_parts(task, tmp_path, SELF, 2_000, size=130, executor=dask, progress=kill_a_worker)
     assert cluster.workers[0].wait() == -signal.SIGKILL
     assert sum(heard) == 2_000
     assert done.content == whole.content
+    mine, theirs = run_nested(task, 20, 10, "serial"), run_nested(task, 20, 10, dask)
+    assert np.array_equal(mine.outcomes, theirs.outcomes)
+    assert np.array_equal(mine.milestones, theirs.milestones)
 
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="a system without kill -9")
+def test_a_run_whose_scheduler_is_killed_goes_on_elsewhere(
+    task: Task, whole: Done, tmp_path: Path, cluster: Cluster
+) -> None:
     seen: list[int] = []
 
     def kill_the_scheduler(done: int) -> None:
@@ -141,11 +146,25 @@ def test_dask_gives_the_same_whoever_is_killed(task: Task, whole: Done, tmp_path
             cluster.scheduler.kill()
             cluster.scheduler.wait()
 
+    dask = Where("dask", address=cluster.address)
     with pytest.raises(RunError, match=r"the connection to the scheduler was lost; what was done is kept"):
-        run_parts(task, tmp_path / "three", SELF, 2_000, size=20, executor=dask, progress=kill_the_scheduler)
-    rest = run_parts(task, tmp_path / "three", SELF, 2_000, size=20, executor="serial")
-    assert rest.kept >= 40
+        run_parts(task, tmp_path, SELF, 2_000, size=50, executor=dask, progress=kill_the_scheduler)
+    rest = run_parts(task, tmp_path, SELF, 2_000, size=50, executor="serial")
+    assert rest.kept >= 100
     assert rest.content == whole.content
+
+
+@pytest.mark.parametrize(
+    ("executor", "module", "extra"),
+    [("dask", "distributed", "cluster"), (Where("slurm", cluster="local"), "submitit", "slurm")],
+)
+def test_an_extra_that_is_missing_is_bad_input(
+    executor: Executor, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("sim.runs.dask_cluster._CLIENTS", {})
+    with pytest.raises(ValueError, match=rf"executor=.* needs .*: install the extra `{extra}`"):
+        list(spread(squared, range(2), workers(executor, 2)))
 
 
 def test_a_scheduler_that_is_not_there_is_told_at_once() -> None:
@@ -186,7 +205,7 @@ def local(folder: Path, jobs: int = 2) -> Where:
 
 def test_jobs_of_slurm_give_the_same(task: Task, whole: Done, tmp_path: Path) -> None:
     assert run_parts(task, tmp_path, SELF, 2_000, size=300, executor=local(tmp_path)).content == whole.content
-    assert not list((tmp_path / "jobs").iterdir())
+    assert not (tmp_path / "jobs").exists()
 
 
 def test_without_slurm_one_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,18 @@ def test_a_run_by_precision_killed_at_any_moment_goes_on_and_ends_equal(killer: 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_twenty_moments_with_other_executors(killer: Killer, tmp_path: Path, executor: str) -> None:
+    """The one that is killed is the parent; its workers may write on for a while."""
+    if executor == "dask":
+        pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    left = killed_and_resumed(killer, tmp_path, {**SETTINGS, "executor": executor}, 20, seed=6)
+    print(f"{executor}: histories on disk when killed: {sorted(left)}")
+    assert len(set(left)) > 3, "they were all killed at the same moment"
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("settings", [SETTINGS, STOPPING], ids=["number", "precision"])
 def test_a_hundred_moments(killer: Killer, tmp_path: Path, settings: dict[str, Any]) -> None:
     left = killed_and_resumed(killer, tmp_path, settings, 100, seed=5)

@@ -19,12 +19,11 @@ from sim.model.spec import Delay, Spec, Tension
 from sim.runs import store
 from sim.scenario.reading import read_file
 from sim.studies import command
-from sim.studies.benchmark import contest
+from sim.studies.benchmark import contest, user_style
 from sim.studies.benchmark import loop as benchmark_loop
 from sim.studies.benchmark import measures as benchmark_measures
 from sim.studies.benchmark import network as benchmark_network
 from sim.studies.benchmark import study as benchmark
-from sim.studies.benchmark import user_style
 from sim.studies.benchmark.contest import Contestant, DisagreementError
 from sim.studies.benchmark.workload_b import PUSHES, workload_b
 from sim.studies.library import scenario_of

@@ -80,6 +80,7 @@ def test_the_page_holds_the_numbers_and_its_arithmetic(data: dict[str, Any]) -> 
     assert "From about 20 cores on" in text
     assert "|       2 | 1,000,000 | 21.00 (0.10–99.00) |          2.00 |" in text
     assert "nobody has run this" in text
+    assert "200,000 histories, a study of single histories at 1,000,000 at most" in text
     assert max(map(len, text.splitlines())) <= 140
 
 

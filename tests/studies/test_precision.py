@@ -198,9 +198,24 @@ def test_a_rare_chance_alone_is_known_sooner(stopped: Result, tmp_path: Path) ->
 
 
 def test_what_no_history_had_has_an_exact_bound_in_the_summary(stopped: Result) -> None:
-    """Clopper and Pearson: with the bound for a chance, none in n happens one time in forty."""
+    """One-sided, as the words "at most" are: with the bound for a chance, none in n happens one time in twenty.
+
+    The upper end of a two-sided interval (Clopper and Pearson) is larger: one time in forty. Where one stops by what
+    one sees neither holds, and the words take a larger one.
+    """
     n, bound = stopped.summary["replications"], stopped.summary["zero_bound"]
-    assert (1 - bound) ** n == pytest.approx(0.05, rel=1e-9) or (1 - bound) ** n == pytest.approx(0.025, rel=1e-9)
+    assert (1 - bound) ** n == pytest.approx(0.05, rel=1e-9)
+    assert bound < 1 - 0.025 ** (1 / n) < stopped.summary["precision"]["never"]
+    never = {"never": {"outcomes": ["peace"]}, "impossible": {}, "replications": n}
+    assert f"(by sampling alone, 95 %: a chance of at most {100 * bound:.2g} % each): peace." in said(never)
+    assert f"at most {100 * stopped.summary['precision']['never']:.2g} % each" in said(
+        never | {"precision": stopped.summary["precision"]}
+    )
+
+
+def said(summary: dict[str, Any]) -> str:
+    (line,) = table._never_happened(summary)
+    return line
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.6, -0.1, 1e-7, "0.01", True, float("nan")])

@@ -16,11 +16,13 @@ from sim.scenario.scenario import Scenario
 from sim.statistics.shown import percent, with_range
 from sim.studies import command
 from sim.studies.forecast import forecast
-from sim.studies.report import drivers
+from sim.studies.indicators.study import indicators_of
+from sim.studies.report import beside, drivers
 from sim.studies.report import first as report_first
 from sim.studies.report import study as report
 from sim.studies.settings import SettingError, Settings
 from sim.studies.tornado import study as tornado
+from sim.studies.typical.study import typical_of
 from sim.studies.update import study as update
 from tests.report.looks import QUICK, Page, written
 from tests.runs import small
@@ -125,6 +127,29 @@ def test_a_stored_tornado_of_the_question_is_taken(tmp_path: Path) -> None:
     assert "From the stored study=tornado" in said
     row = data["rows"][0]
     assert f"{percent(row['at_high'])} at {row['high_value']}" in said
+
+
+def test_of_a_large_run_the_page_looks_at_the_first_histories_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = written(small.scenario(), tmp_path)[1]
+    assert "the first 300" not in told(whole, "drivers") + told(whole, "indicators") + told(whole, "typical")
+    for function in (drivers.columns, indicators_of, typical_of):
+        monkeypatch.setitem(function.__kwdefaults__ or {}, "most", 300)
+    found, text = written(small.scenario(), tmp_path)
+    n = found.summary["replications"]
+    assert f"From the first 300 of {n:,} histories of this run: the chance among those" in told(text, "drivers")
+    assert f"In the first 300 of {n:,} histories of this run in which it was drawn" in told(text, "hangs")
+    assert f"of the first 300 of {n:,} simulated histories in which the target" in told(text, "indicators")
+    assert f"All this is of the first 300 of {n:,} simulated histories." in told(text, "typical")
+    law = {**found.summary, "weights": {"story": 0.3}, "replaces": False}
+    asked = {"kind": "milestones", "name": "strike"}
+    for read, said in (
+        (300, f"the first 300 of {n:,} simulated histories, with weight"),
+        (n, "the same histories, with"),
+    ):
+        (row,) = beside._weighed_row({**law, "read": read}, found.summary, asked, list(found.summary["days"]))
+        assert row["refers"].startswith(said)
 
 
 # ----------------------------------------------------------------------------------------------------- what changed

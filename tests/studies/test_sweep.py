@@ -27,9 +27,8 @@ from sim.scenario.problems import ScenarioError
 from sim.scenario.source import Source
 from sim.studies.forecast import forecast, load
 from sim.studies.settings import SettingError, Settings, settings_of
-from sim.studies.sweep import index
+from sim.studies.sweep import index, sweeper
 from sim.studies.sweep import study as sweep
-from sim.studies.sweep import sweeper
 from sim.studies.sweep import table as sweep_table
 from sim.studies.table import console
 from tests.figures.looks import overlaps, texts
@@ -241,6 +240,67 @@ def test_a_job_mended_later_loses_its_mark(here: Path, escalation: Command) -> N
     code, out, err = escalation(*asked)
     assert code == 0
     assert not (here / out.splitlines()[-1] / "job-002").exists()
+
+
+def test_jobs_that_share_a_run_folder_go_to_the_cluster_together(tmp_path: Path) -> None:
+    """A run folder belongs to one process at a time; histories that are played together are played once."""
+    from sim.scenario.reading import read_bytes
+    from sim.studies.sweep import launched
+
+    def cell(seed: int, until: int, engine: str) -> sweep.Job:
+        scenario = read_bytes(small.TEXT.encode(), "small.yaml").data
+        run = {"seed": seed, "replications": 100}
+        configuration = {"scenario": scenario, "study": {"name": "forecast"}, "run": run, "results": str(tmp_path)}
+        return sweep.Job(configuration | {"until": until, "engine": engine}, {}, "escalation", Source())
+
+    cells = [cell(1, 60, "lockstep"), cell(2, 60, "lockstep"), cell(1, 60, "reference"), cell(1, 90, "lockstep")]
+    broken = sweep.Job({**cells[0].configuration, "engine": "none"}, {}, "escalation", Source())
+    found = [[number for number, _ in bundle] for bundle in launched.bundles([*cells, broken])]
+    assert found == [[1, 3, 4], [2], [5]]
+
+
+def test_an_extra_that_is_missing_is_said_in_a_line(
+    here: Path, escalation: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sim.engines import compiled
+
+    monkeypatch.setitem(sys.modules, "numba", None)
+    compiled.compiled_run.cache_clear()
+    code, _, err = escalation(*OWN, *QUICK, "engine=compiled", "executor=serial")
+    assert code == 2
+    [line] = err.splitlines()
+    assert line.startswith("escalation: engine=compiled needs Numba: install the extra `compiled`")
+
+
+def test_settings_of_hydras_launcher_reach_submitit(tmp_path: Path) -> None:
+    from sim.studies.sweep import launched
+
+    asked = {"cluster": "slurm", "timeout_min": 5, "partition": "short", "qos": None, "max_num_timeout": 0}
+    queue = launched.queue_of(asked, tmp_path, 40)
+    assert queue.wanted == {"timeout_min": 5, "slurm_partition": "short"}
+    assert (queue.asked, queue.cluster, queue.jobs) == ("hydra/launcher=submitit_slurm", "slurm", 40)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+def test_a_sweep_by_hydras_launcher_has_the_same_index(
+    here: Path, escalation: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With submitit's local executor; the last job cannot be done, and its error is told as it is told here."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra `slurm` is not installed")
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    asked = ("-m", *OWN, *QUICK, "run.seed=1,2", "until=60,90,0")
+    code, _, _ = escalation(*asked, "results=there")
+    again, _, err = escalation(*asked, "results=far", "hydra/launcher=submitit_local")
+    assert (code, again) == (3, 3)
+    assert err.count("failed:") == 2
+    [near], [far] = (list(Path(place, "sweeps").iterdir()) for place in ("there", "far"))
+    ours, theirs = rows_of(near), rows_of(far)
+    assert len(ours) == 6
+    assert json.loads(json.dumps(ours, default=str).replace("there/", "far/")) == json.loads(
+        json.dumps(theirs, default=str)
+    )
+    assert not (far / ".jobs").exists()
 
 
 def test_other_studies_are_swept_too(here: Path, escalation: Command) -> None:

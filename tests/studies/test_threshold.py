@@ -128,11 +128,17 @@ def test_a_range_over_the_inputs_beyond_the_values_is_said_to_lie_on_its_side() 
     # In nine of ten draws the chance never gets to the level: they cross above the values, if at all.
     ends, beyond = ends_over_inputs(rising, (flat, flat), values, 0.4)
     assert (ends, beyond) == ([None, None], [1, 1])
+    assert ends is not None
+    assert beyond is not None
     assert over_inputs({"kind": "number"}, ends, beyond) == "all of it above this range"
     ends, beyond = ends_over_inputs(rising, (flat, np.array([0.3, 0.5, 0.6])), values, 0.4)
     assert (ends, beyond) == ([pytest.approx(1.5), None], [0, 1])
+    assert ends is not None
+    assert beyond is not None
     assert over_inputs({"kind": "number"}, ends, beyond) == "1.5 to beyond this range"
     ends, beyond = ends_over_inputs(rising, (flat + 0.5, flat + 0.6), values, 0.4)
+    assert ends is not None
+    assert beyond is not None
     assert over_inputs({"kind": "number"}, ends, beyond) == "all of it below this range"
 
 

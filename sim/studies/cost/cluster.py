@@ -1,8 +1,9 @@
 """What a cluster would do with a very large run: arithmetic over what was measured on one machine, and what is assumed.
 
-A run is simulated side by side and counted in one process, which reads every part once: the digest of a run is taken
-over its columns in the order of the histories. So a run ends no sooner than that process has read it, however many
-cores there are; what helps is several runs side by side, each with a seed of its own.
+A run is simulated side by side and then counted in one process, which reads every part once, one after another. So a
+run ends no sooner than that process has read it, however many cores there are; what helps is several runs side by side,
+each with a seed of its own. That is how the program is written and no law of nature: what has to go in the order of the
+histories is the digest, column by column, and most of the time goes into unpacking the parts.
 """
 
 from __future__ import annotations

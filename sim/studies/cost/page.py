@@ -8,7 +8,7 @@ from typing import Any
 from sim.statistics.shown import plural
 from sim.studies.cost.cluster import SCHEDULER
 from sim.studies.settings import MOST
-from sim.studies.size import size_words
+from sim.studies.size import READ, READ_FOR_PAGE, size_words
 
 Row = Mapping[str, Any]
 
@@ -49,6 +49,9 @@ def _histories(data: Mapping[str, Any]) -> list[str]:
         "## With the number of histories, one process",
         "",
         *table(heads, cells),
+        "",
+        "The memory is that of a few parts, whatever their number. The page of a run (report.html) looks at its first",
+        f"{READ_FOR_PAGE:,} histories, a study of single histories at {READ:,} at most: less than a kilobyte each.",
         "",
         f"Parts of {small['chunk']:,} in place of {rows[0]['chunk']:,} histories take",
         f"{data['costs']['part'] * 1e3:.1f} ms more for each part.",
@@ -105,8 +108,9 @@ def _cluster(data: Mapping[str, Any]) -> list[str]:
         "",
         f"- a history takes {make} to make, {read} to read and count, and {found['disk']:.0f} bytes on disk;",
         f"- a worker starts within {found['start']:.1f} s;",
-        "- parts are made side by side. One process then reads each part once, in order: the digest of a run is taken",
-        "  over its columns in the order of the histories, so that a second core is of no use to it.",
+        "- parts are made side by side. One process then reads each part once, one after another: unpacks it,",
+        "  counts it, and goes on with the digest of the run, which is taken over each column in the order of the",
+        "  histories.",
         "",
         f"It assumes that a scheduler hands out a part in {SCHEDULER * 1e3:g} ms, that all cores are as quick as this",
         f"one, and that the file system takes what is written. {n:,} histories in parts of {chunk:,}:",
@@ -116,7 +120,8 @@ def _cluster(data: Mapping[str, Any]) -> list[str]:
         f"- **One run.** Simulating takes {n:,} × {make} / {cores:,} = {time_words(n * found['make'] / cores)},",
         f"  counting {n:,} × {read} = {time_words(n * found['read'])}. From about {data['enough']:,.0f} cores on",
         f"  counting takes longer than simulating, and more cores hardly pay: {cores:,} of them stand idle",
-        f"  {100 * (1 - whole['used']):.0f} % of the time.",
+        f"  {100 * (1 - whole['used']):.0f} % of the time. Only the digest has to go in order, each column by itself;",
+        "  unpacking, which takes most of the time, could be shared out. This program does not do that.",
         "- **Several runs.** Runs with a seed of their own (run.seed=1, 2, …) are independent, and each is counted by",
         f"  a process of its own; one run holds at most {MOST:,} histories in any case. Their counts add",
         f"  up; there is no command that adds them. Of these plans {plural(best['runs'], 'run')} side by side on",

@@ -324,8 +324,8 @@ def _notes(asked: Asked, window: str, n: int, of: tuple[int, int]) -> list[str]:
     return [
         "These are indications within the model, not causes: to bring a sign about, or to stop it, need not change the "
         "chance.",
-        f"All shares are among the {count} {among}; what is seen later, or after the target, is no sign of it. An event "
-        "counts as seen so many days after it happens as the scenario says.",
+        f"All shares are among the {count} {among}; what is seen later, or after the target, is no sign of it. An "
+        "event counts as seen so many days after it happens as the scenario says.",
         "A factor multiplies the odds of the target. Intervals: 95 % sampling error; what the assumptions leave open "
         "comes on top.",
     ]

@@ -1,4 +1,4 @@
-"""A sweep: the same study over several configurations, its jobs one after another, with one index over them.
+"""A sweep: the same study over several configurations, with one index over its jobs.
 
 ::
 
@@ -8,33 +8,30 @@
         job-002/error.txt          a job that failed: the command that repeats it, and why
         figures/sweep.svg, .png    outcomes against what was swept
 
-The index is written anew as each job ends, so a sweep that is stopped leaves what it did. Done again, it finds the
-complete runs in their folders and goes on from there.
+Jobs are done one after another, each by its executor, or side by side by a launcher of Hydra's
+(:mod:`sim.studies.sweep.launched`). The index is written anew as each job ends, so a sweep that is stopped leaves what
+it did. Done again, it finds the complete runs in their folders and goes on from there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sim.runs import store
-from sim.studies import command, forecast, hydra_messages, precision
-from sim.studies.order import Order, remark, say_folder, watched
-from sim.studies.past import work
-from sim.studies.settings import SPLITTING, CheckError, Settings
-from sim.studies.sweep import index
-from sim.studies.sweep import together as sweep_together
+from sim.studies import command
+from sim.studies.order import Order, remark, say_folder
+from sim.studies.settings import Settings
+from sim.studies.sweep import index, launched
+from sim.studies.sweep.job import Ended, Job, do, groups, study_of
 from sim.studies.sweep.table import headline, line_of, show
 
-if TYPE_CHECKING:
-    from sim.scenario.source import Source
+__all__ = ["Ended", "Job", "name_of", "run", "swept"]
 
 #: What a sweep's name does not depend on: where results go, how many histories there are and how they are made.
 NOT_NAMED: Final = ("results", "engine", "executor")
@@ -47,28 +44,6 @@ MOST_AXES: Final = 2
 MOST_LINES: Final = 6
 #: Keys by what they are.
 LABELS: Final = {"as_of": "date of the forecast", "until": "end of the forecast", "run.seed": "seed"}
-_COMPLETE: Final = "this run was complete"
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One job: its composed configuration, its overrides by key, the command that does it alone, where values stand."""
-
-    configuration: Mapping[str, Any]
-    overrides: Mapping[str, Any]
-    command: str
-    source: Source
-
-
-@dataclass(frozen=True, eq=False)
-class Ended:
-    """How a job ended: its run folder and, for a forecast, its summary; or why it failed, in full."""
-
-    folder: Path | None = None
-    summary: Mapping[str, Any] | None = None
-    shown: bool = False
-    error: str = ""
-    printed: str = ""
 
 
 def run(jobs: Sequence[Job], asked: str) -> int:
@@ -87,32 +62,42 @@ def run(jobs: Sequence[Job], asked: str) -> int:
     record = _record(jobs, axes, name, asked)
     store.write_json(folder / "manifest.json", record)
     rows = {n: row for n, row in index.read(folder, name).items() if 1 <= n <= len(jobs)}
-    done: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
+    done: dict[int, tuple[tuple[Any, ...], Mapping[str, Any]]] = {}
     failed: dict[int, str] = {}
-    groups = _groups(jobs)
-    for number, job in enumerate(jobs, 1):
-        values = tuple(job.overrides.get(key) for key in axes)
-        ended = _do(job, groups.pop(number - 1, ()))
-        place = folder / f"job-{number:03d}"
-        shutil.rmtree(place, ignore_errors=True)
-        if ended.error:
-            store.write_whole(place / "error.txt", f"{job.command}\n\n{ended.error.rstrip()}\n".encode())
-            failed[number] = ended.error
-        rows[number] = _row(number, axes, values, ended, place)
-        index.write(folder, name, axes, [rows[n] for n in sorted(rows)])
-        if ended.summary is not None:
-            done.append((values, ended.summary))
-        print(line_of(number, len(jobs), dict(zip(axes, values, strict=True)), ended), flush=True)
-        if ended.printed:
-            print(ended.printed, end="", flush=True)
-    _conclude(folder, jobs, axes, done)
+    with closing(_each(jobs, folder)) as each:
+        for number, ended in each:
+            job = jobs[number - 1]
+            values = tuple(job.overrides.get(key) for key in axes)
+            place = folder / f"job-{number:03d}"
+            shutil.rmtree(place, ignore_errors=True)
+            if ended.error:
+                store.write_whole(place / "error.txt", f"{job.command}\n\n{ended.error.rstrip()}\n".encode())
+                failed[number] = ended.error
+            rows[number] = _row(number, axes, values, ended, place)
+            index.write(folder, name, axes, [rows[n] for n in sorted(rows)])
+            if ended.summary is not None:
+                done[number] = values, ended.summary
+            print(line_of(number, len(jobs), dict(zip(axes, values, strict=True)), ended), flush=True)
+            if ended.printed:
+                print(ended.printed, end="", flush=True)
+    _conclude(folder, jobs, axes, [done[n] for n in sorted(done)])
     store.write_json(folder / "manifest.json", record | {"finished": _now(), "failed": len(failed), "complete": True})
     say_folder(folder)
     sys.stdout.flush()
-    for number, error in failed.items():
+    for number, error in sorted(failed.items()):
         said = ", ".join(f"{key}={jobs[number - 1].overrides.get(key)}" for key in axes)
         remark(f"job {number}{f' ({said})' if said else ''} failed: {_shortened(error, folder, number)}")
     return len(failed)
+
+
+def _each(jobs: Sequence[Job], folder: Path) -> Generator[tuple[int, Ended], None, None]:
+    """Numbers of the jobs, from 1, with how they ended: in order, or as they end where a launcher does them."""
+    if jobs[0].launcher:
+        yield from launched.each(jobs, folder)
+        return
+    together = groups(jobs)
+    for number, job in enumerate(jobs):
+        yield number + 1, do(job, together.pop(number, ()))
 
 
 def swept(jobs: Sequence[Job]) -> tuple[str, ...]:
@@ -129,73 +114,9 @@ def name_of(jobs: Sequence[Job], axes: Sequence[str]) -> str:
         run_part = job.configuration.get("run")
         if isinstance(run_part, Mapping):
             data["run"] = {key: value for key, value in run_part.items() if key not in NOT_NAMED_RUN}
-        data["study"] = _study(job)
+        data["study"] = study_of(job)
         named.append({**data, "swept": [[key, repr(job.overrides.get(key))] for key in axes]})
     return store.configuration_hash({"jobs": named})
-
-
-# ----------------------------------------------------------------------------------------------------- one job
-def _groups(jobs: Sequence[Job]) -> dict[int, list[Order]]:
-    """What is asked of the jobs that are played together, by the number from 0 of the first of them."""
-    orders: list[Order | None] = []
-    for job in jobs:
-        order = None
-        if _study(job) == forecast.STUDY:
-            with contextlib.suppress(ValueError, RuntimeError):  # the job itself says why
-                _, order = command.prepared(job.configuration, job.command, job.source)
-        orders.append(order)
-    found = sweep_together.groups(orders)
-    return {numbers[0]: [order for n in numbers if (order := orders[n]) is not None] for numbers in found}
-
-
-def _do(job: Job, together: Sequence[Order] = ()) -> Ended:
-    """Do a job, and play those that go ``together`` with it; what goes wrong in it is its own affair, a signal not."""
-    import traceback
-
-    try:
-        if _study(job) != forecast.STUDY:
-            return _other(job)
-        if together:
-            # What goes wrong here goes wrong again in the job that it concerns.
-            with contextlib.suppress(ValueError, RuntimeError), watched(sweep_together.work(together)) as progress:
-                sweep_together.make(together, progress)
-        _, order = command.prepared(job.configuration, job.command, job.source)
-        return _forecast(order)
-    except ValueError as error:
-        return Ended(error=hydra_messages.placed(error, job.source))
-    except (RuntimeError, OSError, MemoryError, CheckError) as error:
-        return Ended(error=str(error) or type(error).__name__)
-    except Exception:  # a fault of the program: whoever mends it needs to know where
-        return Ended(error=traceback.format_exc())
-
-
-def _forecast(order: Order) -> Ended:
-    scenario, settings = order.scenario(), order.settings
-    said: list[str] = []
-    with watched(work(scenario, settings)) as progress:
-        found = forecast.forecast(
-            scenario, settings, order.results, command=order.command, progress=progress, say=said.append,
-            precise=forecast.named(order),
-        )  # fmt: skip
-    for text in said:
-        if not text.startswith(_COMPLETE) and forecast.THERE not in text:
-            remark(text)
-    why = precision.missed(found.summary)
-    error = f"{why} ({found.folder})" if why else ""
-    return Ended(found.folder, found.summary, error=error, shown=any(text.startswith(_COMPLETE) for text in said))
-
-
-def _other(job: Job) -> Ended:
-    """A job of another study, with what it prints; its last line is the run folder, if it has one."""
-    heard = io.StringIO()
-    with contextlib.redirect_stdout(heard):
-        code = command.run(job.configuration, job.command, job.source)
-    text = heard.getvalue()
-    if code:
-        return Ended(error=f"exit code {code}\n{text}", printed=text)
-    last = text.splitlines()[-1] if text.strip() else ""
-    folder = Path(last) if last and Path(last).is_dir() else None
-    return Ended(folder, printed=text)
 
 
 def _row(number: int, axes: Sequence[str], values: Sequence[Any], ended: Ended, place: Path) -> index.Row:
@@ -265,17 +186,9 @@ def _milestone(job: Job) -> str | None:
     return chosen if isinstance(chosen, str) else None
 
 
-def _study(job: Job) -> str:
-    study, asked = job.configuration.get("study"), job.configuration.get("run")
-    name = str(study.get("name") if isinstance(study, Mapping) else study)
-    # A forecast by splitting prints chances of its own, and leaves no rows that could be shared.
-    splits = name == forecast.STUDY and isinstance(asked, Mapping) and asked.get("method") == SPLITTING
-    return SPLITTING if splits else name
-
-
 def _folder_name(jobs: Sequence[Job]) -> str:
     """Scenario and study, where the jobs have one of each."""
-    names = {_scenario(job) for job in jobs}, {_study(job) for job in jobs}
+    names = {_scenario(job) for job in jobs}, {study_of(job) for job in jobs}
     return "-".join(found.pop() if len(found) == 1 else "several" for found in names)
 
 
@@ -286,7 +199,7 @@ def _scenario(job: Job) -> str:
 
 
 def _record(jobs: Sequence[Job], axes: Sequence[str], name: str, asked: str) -> dict[str, Any]:
-    record = {"format": store.FORMAT, "kind": "sweep", "command": asked, "study": _study(jobs[0])}
+    record = {"format": store.FORMAT, "kind": "sweep", "command": asked, "study": study_of(jobs[0])}
     return {**record, "configuration": name, "swept": list(axes), "jobs": len(jobs), "complete": False}
 
 

@@ -20,7 +20,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
-from omegaconf import open_dict, read_write
+from omegaconf import OmegaConf, open_dict, read_write
 
 from sim.scenario.problems import Problem, ScenarioError
 from sim.scenario.reading import read_file
@@ -28,6 +28,8 @@ from sim.scenario.reading import read_file
 NAME: Final = "escalation"
 #: Hydra's own launcher, with which the jobs of a sweep are done here.
 BASIC: Final = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+#: Hydra's launchers for submitit, by the last part of their names.
+SUBMITIT: Final = {"SlurmLauncher": "slurm", "LocalLauncher": "local"}
 #: Each job is composed before the first is done, a few per second.
 MOST_JOBS: Final = 1_000
 
@@ -46,12 +48,7 @@ class Composing(Sweeper):
         """Compose every job that the overrides mean, in order; those of the command line replace the experiment's."""
         if self.hydra_context is None or self.config is None:
             raise HydraException("sweep() was called before setup()")
-        if self.config.hydra.launcher.get("_target_") != BASIC:
-            # Its processes would read the scenario as Hydra does, not as we do.
-            raise HydraException(
-                "hydra/launcher: the jobs of a sweep are done one after another by this program; executor=slurm or "
-                "executor=dask spreads each of them over a cluster"
-            )
+        launcher_of(self.config.hydra.launcher)  # one that cannot be stops a sweep before anything is composed
         loader = self.hydra_context.config_loader
         texts = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         choices: dict[str, list[str]] = {}
@@ -75,6 +72,31 @@ class Composing(Sweeper):
             with read_write(task), open_dict(task):
                 del task["hydra"]
             self.task_function(task)
+
+
+def launcher_of(part: Any) -> dict[str, Any]:
+    """Settings of the launcher that was chosen, with its ``cluster``; nothing for Hydra's own.
+
+    Hydra's launchers for submitit let each job compose its configuration again, after the plugins of the process that
+    asked were put over its own, among them our reader of scenarios: "file is already registered with a different
+    class". So we take their settings, and do what they ask for.
+
+    Raises HydraException for a launcher of another kind.
+    """
+    target = str(part.get("_target_"))
+    if target == BASIC:
+        return {}
+    name = target.rpartition(".")[2]
+    cluster = SUBMITIT.get(name)
+    if cluster is None or "submitit" not in target:
+        raise HydraException(
+            f"hydra/launcher: {name} cannot do the jobs of a sweep; choose from basic, "
+            "submitit_slurm, submitit_local, or leave it away and use executor=processes or executor=dask"
+        )
+    # Where its files go depends on the sweep's folder, which nobody knows yet.
+    own = {key: part[key] for key in part if key not in ("_target_", "submitit_folder")}
+    plain: Any = OmegaConf.to_container(OmegaConf.create(own), resolve=True)
+    return {**plain, "cluster": cluster}
 
 
 def install() -> None:

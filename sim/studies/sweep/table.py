@@ -12,7 +12,7 @@ from sim.studies.table import console, footer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sim.studies.sweep.study import Ended
+    from sim.studies.sweep.job import Ended
 
 #: A job that was done: the values of the keys swept, and its summary.
 Cell = tuple[tuple[Any, ...], Mapping[str, Any]]
