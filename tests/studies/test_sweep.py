@@ -265,7 +265,7 @@ def test_an_extra_that_is_missing_is_said_in_a_line(
     from sim.engines import compiled
 
     monkeypatch.setitem(sys.modules, "numba", None)
-    compiled.compiled_run.cache_clear()
+    compiled._told.cache_clear()
     code, _, err = escalation(*OWN, *QUICK, "engine=compiled", "executor=serial")
     assert code == 2
     [line] = err.splitlines()
