@@ -34,9 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
-        command = [sys.executable, "-c", MAKE]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        config.stash[_MAKING] = subprocess.Popen(command, cwd=config.rootpath, **quiet)
+        config.stash[_MAKING] = subprocess.Popen(
+            [sys.executable, "-c", MAKE], cwd=config.rootpath, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
