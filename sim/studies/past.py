@@ -24,6 +24,7 @@ from sim.model.compiled import compile_model
 from sim.model.laws import Law
 from sim.model.renaming import renamed
 from sim.model.spec import Calendar, Quantity, Spec
+from sim.runs import rows as stored_rows
 from sim.runs.columns import outcome
 from sim.runs.execute import Progress, silent
 from sim.runs.past import Past, outcomes_at_start
@@ -200,7 +201,7 @@ def compared(scenario: Scenario, task: Task, folder: Path, progress: Progress = 
 
 def used_and_moved(folder: Path) -> tuple[Integers, Integers]:
     """Input numbers of the first replications of a run on disk, and which replications were given another's."""
-    used = shared.first_rows(folder, ["input"], COMPARED)["input"].astype(np.int64)
+    used = stored_rows.read(folder, ["input"], COMPARED)["input"].astype(np.int64)
     return used, np.flatnonzero(used != np.arange(used.size))
 
 
@@ -226,11 +227,11 @@ def _as_it_was(task: Task, folder: Path, moved: Integers) -> shared.Arrays:
     model = task.model
     stored = {f"outcome.{day}": "outcome.end" if day == task.until else f"outcome.{day}" for day in task.days}
     columns = [*(f"milestone.{name}" for name in model.milestones), *stored.values()]
-    rows = shared.first_rows(folder, columns, COMPARED)
+    kept = stored_rows.read(folder, columns, COMPARED)
     number = {name: i for i, (name, _) in enumerate(model.outcomes)}
-    found: shared.Arrays = {f"milestone.{name}": rows[f"milestone.{name}"][moved] for name in model.milestones}
+    found: shared.Arrays = {f"milestone.{name}": kept[f"milestone.{name}"][moved] for name in model.milestones}
     for name, column in stored.items():
-        found[name] = np.array([number[word] for word in rows[column][moved].tolist()], dtype=np.int8)
+        found[name] = np.array([number[word] for word in kept[column][moved].tolist()], dtype=np.int8)
     return found
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sim.beliefs.record import NESTED, nested_record
@@ -135,28 +134,3 @@ def kept(path: Path, mark: Mapping[str, Any]) -> Arrays | None:
         return {name: table.column(name).to_numpy() for name in table.column_names}
     except (OSError, pa.ArrowException, LookupError, ValueError):
         return None
-
-
-def first_rows(folder: Path, columns: Sequence[str], most: int) -> Arrays:
-    """Columns of the first replications of a run on disk, at most so many: times that never come are infinite.
-
-    Only as many parts as that takes are read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables, held = [], 0
-    for path in sorted((folder / "parts").glob("part-*.parquet")):
-        tables.append(pq.read_table(pa.BufferReader(path.read_bytes()), columns=list(columns)))
-        held += tables[-1].num_rows
-        if held >= most:
-            break
-    found = {}
-    for name in columns:
-        # Words come as text: parts may number them in ways of their own.
-        arrays = [table.column(name).slice(0, most) for table in tables]
-        texts = pa.types.is_dictionary(arrays[0].type)
-        plain = [array.cast(pa.string()) if texts else array for array in arrays]
-        plain = [array.fill_null(np.inf) if pa.types.is_floating(array.type) else array for array in plain]
-        found[name] = np.concatenate([array.to_numpy() for array in plain])[:most]
-    return found
