@@ -33,7 +33,7 @@ def stress(scenario: Scenario, settings: Settings, linked: Data, summary: Mappin
         *_components(scenario, linked["idle"]),
         *_data(scenario),
         *_experiment(scenario, settings, summary),
-        *_implementation(scenario, settings, summary),
+        *_implementation(settings, summary),
     ]
     return checked({"name": "stress", "title": "STRESS-DES", "standard": STANDARD, "items": items}, scenario, settings)
 
@@ -221,7 +221,7 @@ def _experiment(scenario: Scenario, settings: Settings, summary: Mapping[str, An
     )  # fmt: skip
 
 
-def _implementation(scenario: Scenario, settings: Settings, summary: Mapping[str, Any] | None) -> Iterator[Data]:
+def _implementation(settings: Settings, summary: Mapping[str, Any] | None) -> Iterator[Data]:
     yield item(
         "5.1",
         "Software or programming language",

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -240,9 +239,10 @@ def _alone(pool: Pool, piece: _Piece, index: int, item: Any) -> tuple[int, Any] 
     """One item with nothing beside it; None where its process is killed every time."""
     for _ in range(pool.tries):
         try:
-            return next(iter(list(_run(pool, piece, [(index, item)], set()))))
+            [found] = _run(pool, piece, [(index, item)], set())
         except pool.lost:
             continue
+        return found
     return None
 
 
@@ -308,8 +308,3 @@ def named_item(item: Any) -> str:
             if isinstance(one, Part):
                 return named_item(one)
     return f"a {type(item).__name__}"
-
-
-def shared(folder: str | None) -> Path:
-    """Folder for the files of jobs."""
-    return Path(folder or ".escalation-jobs").absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sim.runs.executors import TRIES, Where, lost_words, shared
+from sim.runs.executors import TRIES, Where, lost_words
 from sim.runs.store import RunError
 
 #: Seconds between two looks at the jobs; Slurm's own controller should not be asked often.
@@ -48,7 +49,8 @@ def queue_of(where: Where) -> Queue:
         wanted |= {"slurm_array_parallelism": where.jobs, "slurm_additional_parameters": dict(where.options)}
         if where.partition is not None:
             wanted["slurm_partition"] = where.partition
-    return Queue("executor=slurm", where.cluster, wanted, shared(where.folder), where.jobs)
+    folder = Path(where.folder or ".escalation-jobs").absolute()
+    return Queue("executor=slurm", where.cluster, wanted, folder, where.jobs)
 
 
 def spread(function: Callable[[Item], Made], items: Sequence[Item], queue: Queue) -> Iterator[tuple[int, Made]]:
@@ -106,7 +108,7 @@ def _done(
                     yield index, made
     finally:
         for job in jobs:
-            with suppress(Exception):  # it may have ended by now
+            with suppress(OSError, subprocess.SubprocessError):  # it may have ended by now
                 job.cancel()
 
 

@@ -60,7 +60,7 @@ def show(found: Sequence[Stored], out: Console) -> None:
 
 
 def state(run: Stored) -> str:
-    """In a word."""
+    """Whether a run is complete, not complete or damaged."""
     return "damaged" if run.damage else "complete" if run.complete else "not complete"
 
 

@@ -63,9 +63,7 @@ def drawings(run: Stored, milestones: list[str] | None = None) -> Mapping[str, A
     from sim.studies.command import module_of
     from sim.studies.forecast import Result
 
-    if not run.manifest.get("complete"):
-        why = run.damage or f"it has not ended; its command goes on: {run.manifest.get('command', 'not known')}"
-        raise RunError(f"{run.folder}: {why}")
+    stored.check_ended(run)
     if run.study not in DRAWN or not run.summary:
         raise RunError(f"{run.folder}: study {run.study} keeps nothing to draw; its own command draws what it shows")
     if run.damage:

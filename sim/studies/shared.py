@@ -113,7 +113,7 @@ def nested(task: Task, settings: Settings, folder: Path, progress: Progress) -> 
 
 # ------------------------------------------------------------------------------------------------- columns of a file
 def keep(path: Path, mark: Mapping[str, Any], columns: Arrays) -> None:
-    """Write columns with what they are."""
+    """Write columns (n,) with what they are. Raises RunError where that cannot be."""
     import pyarrow as pa
 
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
@@ -123,7 +123,7 @@ def keep(path: Path, mark: Mapping[str, Any], columns: Arrays) -> None:
 
 
 def kept(path: Path, mark: Mapping[str, Any]) -> Arrays | None:
-    """Columns from a file, or None unless they are these very ones."""
+    """Columns (n,) from a file, or None unless it is there, whole, and bears this very mark."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -41,9 +41,7 @@ def show(run: Stored) -> None:
 
     Raises RunError for a run that is damaged beyond that, has not ended, or has nothing to print.
     """
-    if not run.manifest.get("complete"):
-        why = run.damage or f"it has not ended; its command goes on: {run.manifest.get('command', 'not known')}"
-        raise RunError(f"{run.folder}: {why}")
+    stored.check_ended(run)
     if run.damage:
         remark(f"{run.name}: {run.damage}; what is shown is what its summary says")
     if run.study == "forecast" and run.summary:

@@ -89,5 +89,12 @@ def find(results: Path, said: str) -> Path:
     raise SettingError(f"run {said!r}: no such run under {results}{nearest(said, there)}; study=list shows them")
 
 
+def check_ended(run: Stored) -> None:
+    """Raises RunError for a run that has not ended, or whose manifest cannot be read."""
+    if not run.manifest.get("complete"):
+        why = run.damage or f"it has not ended; its command goes on: {run.manifest.get('command', 'not known')}"
+        raise store.RunError(f"{run.folder}: {why}")
+
+
 def _whole(path: Path, part: Mapping[str, Any], thorough: bool) -> bool:
     return store.sha256_of(path) == part["sha256"] if thorough else path.is_file()

@@ -57,6 +57,8 @@ def test_long_ways_and_long_names_fit() -> None:
     figure = paths.draw(data(named, outcome("b", way(1.0, "الأزمة"))))
     told = texts(figure)
     assert "… 4 more …" in told
+    assert "day 90:" in told
+    assert "day 50:" not in told
     assert "no milestone" in told
     assert (overlaps(figure), outside(figure)) == ([], [])
 

@@ -123,7 +123,9 @@ def _outcome(ax: Axes, ending: Mapping[str, Any], top: float, wide: float) -> No
             rows = 1
             while place + rows < len(shown) and shown[place + rows][: step + 1] == steps[: step + 1]:
                 rows += 1
-            day = way["days"][step] if rows == 1 and step < len(way["days"]) else None
+            # Where steps are left out, the last box names the last of all.
+            which = -1 if step == len(steps) - 1 else step
+            day = way["days"][which] if rows == 1 and step < len(way["days"]) else None
             _box(ax, (LEFT + step * (wide + GAP), y, wide, rows * ROW - 0.06), label, day, first=step == 0)
         if steps and shown[place + 1 : place + 2] and shown[place + 1][: len(steps)] == steps:
             # The last box of this way goes on below it, with a longer one.
@@ -160,8 +162,7 @@ def labels(way: Mapping[str, Any]) -> list[str]:
     steps = [" + ".join(words(name) for name in step) for step in way["steps"]]
     if len(steps) <= STEPS:
         return steps
-    left = len(steps) - STEPS + 1
-    return [*steps[: STEPS - 1], f"… {left - 1} more … {steps[-1]}" if left > 1 else steps[-1]]
+    return [*steps[: STEPS - 1], f"… {len(steps) - STEPS} more … {steps[-1]}"]
 
 
 def _box(ax: Axes, place: tuple[float, float, float, float], label: str, day: float | None, *, first: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.figures.sheets.tornado import sentence_of
 from sim.figures.style import (
     BLUE,
     ERROR,
@@ -52,7 +53,9 @@ def log_odds(data: Mapping[str, Any]) -> Figure:
     found = data["log_odds"]
     if not found:
         raise ValueError(f"{data['title']}: nothing to draw; no input is uncertain")
-    rows = [_bar(row["name"], _says(row), row["share"], row["error"], row["basis"]) for row in found["inputs"][:ROWS]]
+    rows = [
+        _bar(row["name"], sentence_of(row), row["share"], row["error"], row["basis"]) for row in found["inputs"][:ROWS]
+    ]
     for row in found["basis"]:
         name, says = f"all {row['basis']}", f"{plural(row['inputs'], 'input')}, their shares added up"
         rows.append(_bar(name, says, row["share"], row["error"], row["basis"]))
@@ -134,11 +137,6 @@ def ablation(data: Mapping[str, Any]) -> Figure:
 
 def _bar(name: str, says: str, share: float | None, error: float | None, basis: str) -> Bar:
     return words(name), says, max(share or 0.0, 0.0), error or 0.0, COLOURS.get(basis, GREY)
-
-
-def _says(row: Mapping[str, Any]) -> str:
-    says = "" if row["says"] == words(row["name"]) else str(row["says"])
-    return " – ".join(part for part in (says, str(row["basis"])) if part)
 
 
 def _listed(rows: Sequence[Bar], headline: str, split: int) -> tuple[Figure, Axes]:

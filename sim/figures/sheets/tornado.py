@@ -54,7 +54,7 @@ def draw(data: Mapping[str, Any]) -> Figure:
     Raises ValueError where there is no row.
     """
     rows = _rows(data)
-    sentences = [_says(row) for row in rows]
+    sentences = [sentence_of(row) for row in rows]
     height = row_height(sentences, COLUMN, ROW)
     headline = wrapped(f"Chance of: {data['headline']}", WIDTH * 0.82)
     figure = Figure(figsize=(WIDTH, 1.9 + height * len(rows) + 0.16 * headline.count("\n")), layout="constrained")
@@ -100,7 +100,7 @@ def _rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _says(row: Mapping[str, Any]) -> str:
+def sentence_of(row: Mapping[str, Any]) -> str:
     """The sentence of an input, unless it only repeats the name, with what it rests on."""
     says = "" if row["says"] == words(row["name"]) else str(row["says"])
     return " – ".join(part for part in (says, str(row["basis"])) if part)

@@ -168,12 +168,11 @@ def _ended(label: str, found: tuple[int, list[int]]) -> tuple[int, float]:
 
 
 # ---------------------------------------------------------------------------------------------------------- equality
-def check(model: Model, peers: Sequence[Contestant] | None = None) -> None:
+def check(model: Model, taking_part: Sequence[Contestant]) -> None:
     """Raise DisagreementError unless the engines agree to the last bit and every peer within 5 standard errors.
 
     Calling everything once, this also makes or loads the compiled kernel and compiles what peers compile.
     """
-    everybody = contestants(model, tuple(missing())) if peers is None else peers
     for label, plays in ((WORKLOAD, model), (NETWORK, benchmark_network.model())):
         short, wanted = plan(SEED, UNTIL, 40, log=True), plan(SEED, UNTIL, 4_000)
         if lockstep.simulate(plays, short).fingerprint() != reference.simulate(plays, short).fingerprint():
@@ -182,7 +181,7 @@ def check(model: Model, peers: Sequence[Contestant] | None = None) -> None:
         if compiled.installed() and compiled.simulate(plays, wanted).fingerprint() != rows.fingerprint():
             raise DisagreementError(f"lockstep and compiled give different histories of {label}")
         ends = _ends(label, plays, rows)
-        for peer in everybody:
+        for peer in taking_part:
             if peer.model == label and peer.compare is not None:
                 n = COMPARED[peer.name]
                 events, ended = peer.compare(0, n)
@@ -207,9 +206,7 @@ def _agree(what: str, mean: float, ours: Floats, n: int) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- time
-def measure(
-    taking_part: Sequence[Contestant], rounds: int, progress: Callable[[str], None] = lambda _: None
-) -> list[Timing]:
+def measure(taking_part: Sequence[Contestant], rounds: int, progress: Callable[[str], None]) -> list[Timing]:
     """Nanoseconds of CPU per event of everybody, one number a round, taking turns."""
     found: list[list[float]] = [[] for _ in taking_part]
     for i in range(rounds):

@@ -24,7 +24,7 @@ from sim.model.renaming import renamed
 from sim.model.spec import Delay, Quantity, Rate, Spec
 from sim.studies.benchmark import kernel
 from sim.studies.benchmark.contest import SEED, UNTIL, DisagreementError, cpu_seconds
-from sim.studies.benchmark.workload_b import workload_b
+from sim.studies.benchmark.workload_b import MEDIAN, workload_b
 from sim.studies.library import default_scenario
 
 THEATRES: Final = 10
@@ -101,7 +101,7 @@ def with_kept_clocks(spec: Spec) -> Spec:
     """The model with Weibull clocks for every actor's fourth action and a lognormal one for the last; work is kept."""
     actions = list(spec.actions)
     laws = {i: Law("weibull", (2.0, 25.0)) for i in range(3, len(actions), 8)}
-    laws[len(actions) - 1] = Law("lognormal", (20.1, 0.6))
+    laws[len(actions) - 1] = Law("lognormal", (MEDIAN, 0.6))
     for i, law in laws.items():
         actions[i] = replace(actions[i], clock=Delay(law, memory="age"))
     return replace(spec, actions=tuple(actions))

@@ -79,7 +79,7 @@ def answer(order: Order) -> int:
     return 0
 
 
-def compute(spec: Spec, rounds: int, progress: Callable[[str], None] = lambda _: None) -> Data:
+def compute(spec: Spec, rounds: int, progress: Callable[[str], None]) -> Data:
     """Check everybody, time them, and give the numbers as plain data.
 
     Raises DisagreementError when results differ.

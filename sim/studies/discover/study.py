@@ -19,6 +19,7 @@ from sim.runs import store
 from sim.runs.execute import Progress, silent
 from sim.statistics import boxes
 from sim.statistics.boxes import Box, Limit, Measured
+from sim.statistics.shown import words
 from sim.studies import forecast, past
 from sim.studies.discover import prim
 from sim.studies.discover.event import Event, event_of
@@ -252,12 +253,12 @@ def _rare(inputs: Sequence[Input], columns: Sequence[NDArray[Any]]) -> list[str]
             rare = [
                 level for level, count in zip(levels.tolist(), counts, strict=True) if count < prim.LEAST * column.size
             ]
-            found += [f"{one.name.replace('_', ' ')}: {_word(one, level)}" for level in rare]
+            found += [f"{words(one.name)}: {_word(one, level)}" for level in rare]
     return found
 
 
 def _word(one: Input, level: int) -> str:
-    return one.levels[level].replace("_", " ") if level < len(one.levels) else f"{level:,}"
+    return words(one.levels[level]) if level < len(one.levels) else f"{level:,}"
 
 
 def _told(
@@ -301,8 +302,7 @@ def _ends(limit: Limit, column: NDArray[Any], one: Input) -> Data:
     """The ends of a limit, where they lie among the draws (share below each), and the whole range of the draws."""
     if limit.levels:
         kept_levels = np.isin(column, limit.levels)
-        words = [_word(one, level) for level in limit.levels]
-        return {"levels": words, "of": float(kept_levels.mean())}
+        return {"levels": [_word(one, level) for level in limit.levels], "of": float(kept_levels.mean())}
     low = float(limit.low) if np.isfinite(limit.low) else None
     high = float(limit.high) if np.isfinite(limit.high) else None
     return {

@@ -190,7 +190,7 @@ def computed(
     record = of_run(found.folder, names, [o.name for o in scenario.outcomes], days, most=most, exact=True)
     risk, happens = target(record, asked)
     times = record.times[asked.milestone] if asked.milestone is not None else None
-    signs = _events(scenario, record, asked) + _counts(scenario, asked, risk, counts or {})
+    signs = _events(scenario, record, asked) + _counts(scenario, risk, counts or {})
     going_on = read(found.folder, ["end"], most)["end"] > asked.window
     table = ranked(signs, risk, happens, None if times is None else (times, asked.day), going_on)
     open_ = {row["name"] for row in table if not row["over"]}
@@ -288,7 +288,7 @@ def _events(scenario: Scenario, record: Record, asked: Asked) -> list[Sign]:
     return found
 
 
-def _counts(scenario: Scenario, asked: Asked, risk: Truth, counts: Mapping[str, NDArray[np.int64]]) -> list[Sign]:
+def _counts(scenario: Scenario, risk: Truth, counts: Mapping[str, NDArray[np.int64]]) -> list[Sign]:
     """Large and small numbers by the window. Where the line is drawn hangs on the numbers alone, not on the target."""
     found = []
     for name, values in counts.items():

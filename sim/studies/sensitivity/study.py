@@ -25,8 +25,8 @@ from sim.statistics.explained import explained, logits
 from sim.statistics.indices import sobol_indices
 from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
-from sim.statistics.shown import date_words, words
 from sim.studies import past
+from sim.studies.discover.event import Event
 from sim.studies.forecast import task_of
 from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, listed, say_folder, watched, yes_or_no
@@ -202,17 +202,16 @@ def computed(
     histories = max(work(scenario, asked), COMPILED_PAYS + 1)
     chosen = made_ready(task_of(scenario, settings), histories).engine
     settings = replace(settings, engine=chosen)
-    says = {m.name: m.says for m in scenario.milestones}
-    date = scenario.date(asked.day).isoformat()
+    event = Event("milestone", asked.milestone, asked.day)
     return {
         "format": store.FORMAT,
         "study": STUDY,
         "scenario": scenario.name,
         "title": scenario.title,
-        "headline": f"{words(asked.milestone)} ({says[asked.milestone]}) by {date_words(date)}, {asked.day} days on",
+        "headline": event.says(scenario),
         "milestone": asked.milestone,
         "day": asked.day,
-        "date": date,
+        "date": event.date(scenario),
         "as_of": scenario.as_of.isoformat(),
         "until_days": int(scenario.until),
         "end": scenario.date(int(scenario.until)).isoformat(),

@@ -24,8 +24,9 @@ from sim.runs.past import Past
 from sim.runs.plan import Part, Task, parts, simulate_part
 from sim.statistics.intervals import wilson
 from sim.statistics.paired import paired_shares
-from sim.statistics.shown import date_words, words
+from sim.statistics.shown import words
 from sim.studies import past
+from sim.studies.discover.event import Event
 from sim.studies.kept import kept, rules_and_data
 from sim.studies.order import Order, say_folder, watched, yes_or_no
 from sim.studies.settings import SettingError, Settings, whole
@@ -184,19 +185,19 @@ def computed(scenario: Scenario, asked: Question, settings: Settings, progress: 
     pasts = [past.past_of(scenario, spec, settings.past) for spec in specs]
     held = iter(play(specs, asked, settings, progress, pasts))
     drawn = next(held)
-    n, says = asked.replications, {m.name: m.says for m in scenario.milestones}
+    n = asked.replications
     low, high = wilson(int(drawn.sum()), n)
     rows = [_row(doubt, [next(held) for _ in doubt.values]) for doubt in varied]
-    date = scenario.date(asked.day).isoformat()
+    event = Event("milestone", asked.milestone, asked.day)
     return {
         "format": store.FORMAT,
         "study": STUDY,
         "scenario": scenario.name,
         "title": scenario.title,
-        "headline": f"{words(asked.milestone)} ({says[asked.milestone]}) by {date_words(date)}, {asked.day} days on",
+        "headline": event.says(scenario),
         "milestone": asked.milestone,
         "day": asked.day,
-        "date": date,
+        "date": event.date(scenario),
         "as_of": scenario.as_of.isoformat(),
         "replications": n,
         "seed": settings.seed,

@@ -190,7 +190,7 @@ def computed(
         "sample": SAMPLE,
         "background": list(ways.background),
         "outcomes": [
-            _outcome(scenario, ending, here, number.size)
+            _outcome(ending, here, number.size)
             | {"typical": [next(told) | entry for entry in centres]}
             | _ways(ways, here, asked.paths, whole=ending is scenario.outcomes[-1])
             for ending, here, centres in parts
@@ -307,7 +307,7 @@ def _blocks(lines: Sequence[str]) -> list[list[str]]:
     return [block for block in found if block]
 
 
-def _outcome(scenario: Scenario, ending: Any, here: NDArray[np.int64], n: int) -> Data:
+def _outcome(ending: Any, here: NDArray[np.int64], n: int) -> Data:
     low, high = wilson(here.size, n)
     return {
         "name": ending.name,
