@@ -119,7 +119,8 @@ def _nested(members: Sequence[Member], longest: Task, progress: Progress) -> Non
     settings = members[0].order.settings
     inputs, histories = settings.inputs, settings.histories
     size = inputs * histories
-    if not uncertain(longest.model) or size * len(members) > shared.KEPT * 4:
+    # A nested run too large to be kept would be simulated again by each job.
+    if not uncertain(longest.model) or size > shared.KEPT or size * len(members) > shared.KEPT * 4:
         return
     todo = [member for member in members if not (member.folder / NESTED).exists()]
     if not todo:
